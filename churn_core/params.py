@@ -1,0 +1,247 @@
+"""`params.yaml`: every setting of a training run, typed.
+
+The file is read with `read_params`; unknown keys are refused with the nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from churn_core.errors import ParamsError
+from churn_core.schemas.rules import Frozen
+
+__all__ = [
+    "CheckParams",
+    "CostParams",
+    "DatasetParams",
+    "FeatureParams",
+    "GateParams",
+    "MlflowParams",
+    "Params",
+    "SplitParams",
+    "TrainParams",
+    "read_params",
+]
+
+
+class DatasetParams(Frozen):
+    """Which data set, and its own options.
+
+    Attributes:
+        name: A plugin of group `datasets`.
+        options: What that data set takes, such as `path` for `csv`.
+        max_rejects: Largest share of rows that may be refused before `prepare` fails.
+    """
+
+    name: str = "ibm-telco"
+    options: dict[str, Any] = {}
+    max_rejects: float = Field(0.01, ge=0, lt=1)
+
+
+class SplitParams(Frozen):
+    """The share of customers that no fit ever sees, drawn by `seed` within each class."""
+
+    seed: int = Field(0, ge=0)
+    holdout: float = Field(0.2, gt=0, lt=1)
+
+
+class TrainParams(Frozen):
+    """How a model is found.
+
+    Attributes:
+        trainer: A plugin of group `trainers`.
+        models: Ids of the models to compare; the trainer refuses those it does not know.
+        folds: Folds of the cross-validation that compares, tunes and calibrates.
+        budget_seconds: After it, no further model is started; what stands is used.
+        tune: Candidates of the hyper-parameter search for each of the best models; 0 for none.
+        blend: How many of the best models are averaged; 1 for the best alone.
+        calibration: `platt`, or `none`.
+        seed: Seed of everything random in training.
+    """
+
+    trainer: str = "pycaret"
+    models: tuple[str, ...] = ("lr", "gbc", "lightgbm", "catboost")
+    folds: int = Field(5, ge=2, le=20)
+    budget_seconds: float = Field(900, gt=0)
+    tune: int = Field(6, ge=0)
+    blend: int = Field(3, ge=1)
+    calibration: Literal["platt", "none"] = "platt"
+    seed: int = Field(0, ge=0)
+
+
+class FeatureParams(Frozen):
+    """Derived features, by name, in the order of their columns."""
+
+    derived: tuple[str, ...] = ()
+
+
+class CostParams(Frozen):
+    """What contacting a customer is worth (Verbraken, Verbeke and Baesens 2013).
+
+    Attributes:
+        customer_value: Lifetime value of a customer who stays (CLV), in `currency`.
+        offer_cost: Cost of the incentive when it is taken.
+        contact_cost: Cost of contacting.
+        acceptance_alpha: With `acceptance_beta`, the Beta distribution of the share of
+            would-be churners that accept; its mean is alpha / (alpha + beta).
+        threshold: `profit` for the probability at which contact breaks even, or a fixed one.
+        medium_risk: Probability from which the risk is called MEDIUM.
+        high_risk: Probability from which the risk is called HIGH.
+    """
+
+    customer_value: float = Field(200, gt=0)
+    offer_cost: float = Field(10, ge=0)
+    contact_cost: float = Field(1, ge=0)
+    acceptance_alpha: float = Field(6, gt=0)
+    acceptance_beta: float = Field(14, gt=0)
+    currency: str = "EUR"
+    threshold: Literal["profit"] | float = "profit"
+    medium_risk: float = Field(0.3, ge=0, le=1)
+    high_risk: float = Field(0.6, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CostParams:
+        if self.offer_cost + self.contact_cost >= self.customer_value:
+            raise ValueError("offer_cost and contact_cost together must be less than customer_value")
+        if self.medium_risk > self.high_risk:
+            raise ValueError("medium_risk must not exceed high_risk")
+        if self.threshold != "profit" and not 0 <= self.threshold <= 1:
+            raise ValueError("threshold must be 'profit' or a number from 0 to 1")
+        return self
+
+
+class CheckParams(Frozen):
+    """One check of the gate, and its own options."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class GateParams(Frozen):
+    """The checks, in order."""
+
+    checks: tuple[CheckParams, ...] = (
+        CheckParams(name="bundle-intact"),
+        CheckParams(name="schema-compatible"),
+        CheckParams(name="floors"),
+        CheckParams(name="champion"),
+    )
+
+
+class MlflowParams(Frozen):
+    """Where runs and models are kept.
+
+    `MLFLOW_TRACKING_URI` in the environment wins over `tracking_uri`; empty means the
+    project's own `mlflow.db`.
+    """
+
+    tracking_uri: str = ""
+    experiment: str = "telco-churn-prediction"
+    model: str = "telco-churn-prediction"
+
+
+class Params(Frozen):
+    """The whole of `params.yaml`."""
+
+    schema_name: str = Field("ibm-telco", alias="schema")
+    dataset: DatasetParams = DatasetParams()
+    split: SplitParams = SplitParams()
+    train: TrainParams = TrainParams()
+    features: FeatureParams = FeatureParams()
+    costs: CostParams = CostParams()
+    gate: GateParams = GateParams()
+    mlflow: MlflowParams = MlflowParams()
+
+    def digest(self, *sections: str) -> str:
+        """SHA-256 of the named sections, or of all."""
+        chosen = set(sections) or None
+        return hashlib.sha256(self.model_dump_json(include=chosen).encode()).hexdigest()
+
+
+def read_params(path: str | Path = "params.yaml", overrides: Sequence[str] = ()) -> Params:
+    """Read and check `params.yaml`.
+
+    Args:
+        overrides: `section.key=value` strings, the value read as YAML.
+
+    Raises:
+        ParamsError: The file is missing or not YAML, a key is unknown, or a value not allowed.
+    """
+    data = _load_yaml(Path(path))
+    for override in overrides:
+        _override(data, override)
+    try:
+        return Params.model_validate(data)
+    except ValidationError as error:
+        raise ParamsError(_sentence(Path(path), error)) from None
+
+
+def _load_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path} does not exist; run from the project's folder") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} cannot be read: {type(error).__name__}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" near line {mark.line + 1}" if mark else ""
+        raise ParamsError(f"{path} is not valid YAML{where}") from None
+    if not isinstance(data, dict | None):
+        raise ParamsError(f"{path} must be a mapping of sections")
+    return data or {}
+
+
+def _override(data: dict[str, Any], override: str) -> None:
+    import yaml
+
+    key, equals, text = override.partition("=")
+    *sections, last = key.strip().split(".")
+    if not equals or not last:
+        raise ParamsError(f"override {override!r} must look like section.key=value")
+    for section in sections:
+        inner = data.setdefault(section, {})
+        if not isinstance(inner, dict):
+            raise ParamsError(f"override {override!r}: {section!r} is not a section")
+        data = inner
+    try:
+        data[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ParamsError(f"override {override!r}: the value is not valid YAML") from None
+
+
+def _sentence(path: Path, error: ValidationError) -> str:
+    detail = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in detail["loc"]) or "the file"
+    if detail["type"] == "extra_forbidden":
+        key = str(detail["loc"][-1])
+        near = difflib.get_close_matches(key, _known_keys(detail["loc"][:-1]), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return f"{path}: unknown key {place!r}{hint}"
+    return f"{path}: {place}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys(location: Sequence[str | int]) -> list[str]:
+    if not location:
+        return [info.alias or name for name, info in Params.model_fields.items()]
+    model = CheckParams if len(location) > 1 else _SECTIONS[str(location[0])]
+    return list(model.model_fields)
+
+
+_SECTIONS: dict[str, type[Frozen]] = {
+    "dataset": DatasetParams,
+    "split": SplitParams,
+    "train": TrainParams,
+    "features": FeatureParams,
+    "costs": CostParams,
+    "gate": GateParams,
+    "mlflow": MlflowParams,
+}

@@ -1,0 +1,39 @@
+"""Typed customers: who they are, which are valid, and what an answer about them looks like."""
+
+from __future__ import annotations
+
+from churn_core.schemas.base import Customer
+from churn_core.schemas.build import customer_class
+from churn_core.schemas.fields import Category, Flag, Numeric
+from churn_core.schemas.ibm_telco import IbmTelcoCustomer
+from churn_core.schemas.problems import FieldProblem, field_problems
+from churn_core.schemas.rules import BlankMeans, Condition, Implies
+from churn_core.schemas.spec import FieldSpec, FileColumn, LabelSpec, SchemaSpec, SliceSpec
+from churn_core.schemas.telcovision import TelcoVisionCustomer
+from churn_core.schemas.wire import BatchAnswer, BatchError, ChurnPrediction, ModelRef, Problem, Reason
+
+__all__ = [
+    "BatchAnswer",
+    "BatchError",
+    "BlankMeans",
+    "Category",
+    "ChurnPrediction",
+    "Condition",
+    "Customer",
+    "FieldProblem",
+    "FieldSpec",
+    "FileColumn",
+    "Flag",
+    "IbmTelcoCustomer",
+    "Implies",
+    "LabelSpec",
+    "ModelRef",
+    "Numeric",
+    "Problem",
+    "Reason",
+    "SchemaSpec",
+    "SliceSpec",
+    "TelcoVisionCustomer",
+    "customer_class",
+    "field_problems",
+]

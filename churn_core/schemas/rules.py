@@ -1,0 +1,73 @@
+"""Rules across the fields of a customer, as data.
+
+Rules are data rather than code so that the same rule validates one customer on the wire,
+a million rows in a batch, draws valid synthetic customers, and travels inside a bundle to
+services that do not have the schema's package installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr
+
+__all__ = ["BlankMeans", "Condition", "Frozen", "Implies", "Scalar", "broken_rules"]
+
+Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
+
+
+class Frozen(BaseModel):
+    """Base of all settings and records: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Condition(Frozen):
+    """`field` holds one of `values`."""
+
+    field: str
+    values: tuple[Scalar, ...]
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        return row[self.field] in self.values
+
+    def __str__(self) -> str:
+        return f"{self.field} is {' or '.join(map(_spoken, self.values))}"
+
+
+class Implies(Frozen):
+    """Where `when` holds, `then` holds too; with `both_ways`, also the reverse."""
+
+    kind: Literal["implies"] = "implies"
+    when: Condition
+    then: Condition
+    both_ways: bool = False
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        premise, conclusion = self.when.holds(row), self.then.holds(row)
+        return premise == conclusion if self.both_ways else conclusion or not premise
+
+    def __str__(self) -> str:
+        return f"{self.then} {'exactly where' if self.both_ways else 'where'} {self.when}"
+
+
+class BlankMeans(Frozen):
+    """In files, a blank `field` stands for `value` where `when` holds.
+
+    On the wire a blank stays an error: a client says what it means.
+    """
+
+    kind: Literal["blank_means"] = "blank_means"
+    field: str
+    value: Scalar
+    when: Condition
+
+
+def broken_rules(rules: Iterable[Implies | BlankMeans], row: Mapping[str, Any]) -> list[Implies]:
+    """The rules that a complete row of canonical values breaks."""
+    return [rule for rule in rules if isinstance(rule, Implies) and not rule.holds(row)]
+
+
+def _spoken(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)

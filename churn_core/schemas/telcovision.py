@@ -1,0 +1,72 @@
+"""The TelcoVision data: 10,000 customers of a telecom with phone and internet."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from churn_core.schemas.base import Customer
+from churn_core.schemas.fields import Category, Flag, Numeric
+from churn_core.schemas.rules import BlankMeans, Condition, Implies
+from churn_core.schemas.spec import LabelSpec, SliceSpec
+
+__all__ = ["TelcoVisionCustomer"]
+
+
+class TelcoVisionCustomer(
+    Customer,
+    schema="telcovision",
+    version=1,
+    label=LabelSpec(name="churn", positive=("1", "Yes"), negative=("0", "No")),
+    slices=(
+        SliceSpec(field="gender"),
+        SliceSpec(field="region"),
+        SliceSpec(field="contract_type"),
+        SliceSpec(field="age", edges=(30, 60)),
+        SliceSpec(field="tenure_months", edges=(12, 36)),
+    ),
+    rules=(
+        BlankMeans(field="total_charges", value=0.0, when=Condition(field="tenure_months", values=(0,))),
+        Implies(
+            when=Condition(field="phone_service", values=(False,)),
+            then=Condition(field="multiple_lines", values=("No phone service",)),
+            both_ways=True,
+        ),
+    ),
+    id_columns=("customerID",),
+):
+    """A customer of TelcoVision, a telecom that sells phone and internet in four regions."""
+
+    age: Annotated[int, Numeric("Age", ge=16, le=120, unit="years", example=42)]
+    gender: Annotated[Literal["Female", "Male"], Category("Gender on file", example="Female")]
+    region: Annotated[Literal["East", "North", "South", "West"], Category("Sales region", example="North")]
+    contract_type: Annotated[
+        Literal["Month-to-Month", "One year", "Two year"],
+        Category("Contract term", example="Month-to-Month", columns=("contract",)),
+    ]
+    tenure_months: Annotated[
+        int, Numeric("Months as a customer", ge=0, le=1200, unit="months", example=5, columns=("tenure",))
+    ]
+    monthly_charges: Annotated[
+        float, Numeric("Current monthly bill", ge=0, le=10_000, unit="currency", example=85.5)
+    ]
+    total_charges: Annotated[
+        float, Numeric("Billed since the start", ge=0, le=1_000_000, unit="currency", example=430.25)
+    ]
+    internet_service: Annotated[
+        Literal["DSL", "Fiber optic", "No"], Category("Kind of internet access", example="Fiber optic")
+    ]
+    phone_service: Annotated[bool, Flag("Has a phone line", example=True)]
+    multiple_lines: Annotated[
+        Literal["No", "Yes", "No phone service"], Category("Has more than one phone line", example="No")
+    ]
+    payment_method: Annotated[
+        Literal["Bank transfer", "Credit card", "Electronic check", "Mailed check"],
+        Category(
+            "How bills are paid",
+            example="Electronic check",
+            spellings={
+                "Bank transfer (automatic)": "Bank transfer",
+                "Credit card (automatic)": "Credit card",
+            },
+        ),
+    ]
