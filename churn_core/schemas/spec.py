@@ -109,6 +109,11 @@ class SchemaSpec(Frozen):
         return tuple(field.name for field in self.fields)
 
     @cached_property
+    def positions(self) -> dict[str, int]:
+        """Field names to their places in `fields`."""
+        return {field.name: index for index, field in enumerate(self.fields)}
+
+    @cached_property
     def _by_name(self) -> dict[str, FieldSpec]:
         return {field.name: field for field in self.fields}
 
