@@ -1,0 +1,21 @@
+"""The bundle: a model as data, verified on every read."""
+
+from __future__ import annotations
+
+from churn_core.bundle.io import Bundle, read_bundle, write_bundle
+from churn_core.bundle.manifest import Manifest
+from churn_core.bundle.policy import DecisionPolicy, decision_policy
+from churn_core.bundle.scorer import Scorer
+from churn_core.bundle.stores import open_bundle, open_scorer
+
+__all__ = [
+    "Bundle",
+    "DecisionPolicy",
+    "Manifest",
+    "Scorer",
+    "decision_policy",
+    "open_bundle",
+    "open_scorer",
+    "read_bundle",
+    "write_bundle",
+]

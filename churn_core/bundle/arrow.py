@@ -1,0 +1,51 @@
+"""Scored columns as an Arrow batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from churn_core.bundle.policy import DecisionPolicy
+from churn_core.features import ReadColumns
+
+__all__ = ["scored_batch"]
+
+_LEVELS = pa.array(["LOW", "MEDIUM", "HIGH"])
+
+
+def scored_batch(
+    source: pa.RecordBatch | pa.Table,
+    columns: ReadColumns,
+    probability: NDArray[np.float32],
+    policy: DecisionPolicy,
+) -> pa.RecordBatch:
+    """One row for each row of `source`; see `Scorer.score_arrow`."""
+    exact = probability.astype(np.float64)
+    refused = ~columns.valid
+    level = (exact >= policy.medium_risk).astype(np.int8) + (exact >= policy.high_risk)
+    risk = pa.DictionaryArray.from_arrays(pa.array(level, pa.int8(), mask=refused), _LEVELS)
+    arrays = {
+        "customer_id": _ids(source, len(exact)),
+        "churn_probability": pa.array(exact, mask=refused),
+        "churn_prediction": pa.array((exact >= policy.threshold).astype(np.int8), mask=refused),
+        "churn_risk": risk,
+        "expected_profit": pa.array(policy.expected_profit(exact), mask=refused),
+        "error": _errors(columns),
+    }
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def _ids(source: pa.RecordBatch | pa.Table, rows: int) -> pa.Array:
+    if "customer_id" not in source.schema.names:
+        return pa.nulls(rows, pa.string())
+    ids = source.column("customer_id")
+    return ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids
+
+
+def _errors(columns: ReadColumns) -> pa.Array:
+    texts: list[str | None] = [None] * len(columns.valid)
+    for problem, rows in columns.faults:
+        for row in rows.tolist():
+            texts[row] = f"{texts[row]}; {problem}" if texts[row] else str(problem)
+    return pa.array(texts, pa.string())

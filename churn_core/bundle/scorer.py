@@ -1,0 +1,140 @@
+"""The scorer: everything that answers for a bundle, from one customer to Arrow batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_core.bundle.io import Bundle
+from churn_core.bundle.manifest import Manifest
+from churn_core.bundle.reasons import Explainer
+from churn_core.bundle.session import Graph
+from churn_core.errors import BundleError, FeatureError
+from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
+from churn_core.schemas import ChurnPrediction, Customer, ModelRef, Reason, customer_class
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Scorer"]
+
+
+class Scorer:
+    """Answers for one bundle. Immutable after construction; share it between threads.
+
+    Attributes:
+        bundle: The bundle's manifest.
+        customer_class: Validates customers of the bundle's schema.
+        model: Name, version and digest, as every answer carries them.
+    """
+
+    def __init__(self, bundle: Bundle, threads: int = 1) -> None:
+        """Open a bundle and let it answer once.
+
+        Args:
+            threads: Threads of one inference call.
+
+        Raises:
+            BundleError: Graph, features or schema do not fit each other.
+            PluginError: A derived feature is not installed.
+        """
+        manifest = bundle.manifest
+        self.bundle = manifest
+        self.customer_class: type[Customer] = customer_class(manifest.schema_spec)
+        self.model = ModelRef(name=manifest.name, version=bundle.version, digest=manifest.digest)
+        self._encoder = _encoder(manifest)
+        self._reader = RawReader(manifest.schema_spec)
+        self._graph = Graph(bundle.graph, len(manifest.features), threads)
+        self._explainer = Explainer(manifest.schema_spec, manifest.reference, self.probabilities)
+        self._policy = manifest.decision
+        self.predict(manifest.schema_spec.example())
+
+    def predict(self, customer: Customer | Mapping[str, Any], explain: bool = True) -> ChurnPrediction:
+        """The answer about one customer.
+
+        Raises:
+            InvalidCustomer: A mapping does not fit the schema.
+        """
+        valid = self.customer_class.parse(customer)
+        raw = self._reader.read((valid,))
+        probability = float(self.probabilities(raw)[0])
+        reasons = self._explainer.reasons(raw) if explain else ()
+        return self._answer(valid.customer_id, probability, reasons)
+
+    def predict_many(
+        self, customers: Iterable[Customer | Mapping[str, Any]], explain: bool = False
+    ) -> list[ChurnPrediction]:
+        """Answers in the order of `customers`, computed at once.
+
+        Raises:
+            InvalidCustomer: One does not fit the schema.
+        """
+        valid = [self.customer_class.parse(customer) for customer in customers]
+        raw = self._reader.read(valid)
+        probabilities = self.probabilities(raw).tolist()
+        answers: list[ChurnPrediction] = []
+        for index, (customer, probability) in enumerate(zip(valid, probabilities, strict=True)):
+            one = RawTable(raw.spec, raw.values[index : index + 1])
+            reasons = self._explainer.reasons(one) if explain else ()
+            answers.append(self._answer(customer.customer_id, probability, reasons))
+        return answers
+
+    def score_arrow(self, batch: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+        """Score canonical columns at once.
+
+        Args:
+            batch: A column for every field of the schema; `customer_id` is passed on if present.
+
+        Returns:
+            Columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
+            `expected_profit` and `error`, row for row. A row that does not fit the schema has
+            its fault in `error`, and nulls.
+
+        Raises:
+            FeatureError: A column is missing.
+        """
+        from churn_core.bundle.arrow import scored_batch
+
+        columns = read_columns(self.bundle.schema_spec, batch)
+        return scored_batch(batch, columns, self.probabilities(columns.raw), self._policy)
+
+    def probabilities(self, raw: RawTable) -> NDArray[np.float32]:
+        """Calibrated probabilities, float32 `[rows]`."""
+        return self._graph(self._encoder.encode(raw))
+
+    def explain(self, customer: Customer | Mapping[str, Any]) -> dict[str, float]:
+        """Every field's effect in log-odds, by name."""
+        raw = self._reader.read((self.customer_class.parse(customer),))
+        return dict(zip(raw.spec.names, self._explainer.effects(raw).tolist(), strict=True))
+
+    def _answer(self, customer_id: str, probability: float, reasons: Sequence[Reason]) -> ChurnPrediction:
+        policy = self._policy
+        return ChurnPrediction(
+            customer_id=customer_id,
+            churn_probability=probability,
+            churn_prediction=1 if probability >= policy.threshold else 0,
+            churn_risk=policy.risk(probability),
+            threshold=policy.threshold,
+            expected_profit=policy.expected_profit(probability),
+            reasons=tuple(reasons),
+            model=self.model,
+        )
+
+
+def _encoder(manifest: Manifest) -> Encoder:
+    derived = derived_features([ref.name for ref in manifest.derived])
+    for ref, (name, feature) in zip(manifest.derived, derived, strict=True):
+        if feature.version != ref.version:
+            raise BundleError(
+                f"the bundle needs version {ref.version} of feature {name!r}; {feature.version} is installed"
+            )
+    try:
+        encoder = Encoder(manifest.schema_spec, derived)
+    except FeatureError as error:
+        raise BundleError(f"the bundle's features cannot be built: {error}") from error
+    if encoder.names != manifest.features:
+        raise BundleError("the bundle's feature columns are not those that this version computes")
+    return encoder
