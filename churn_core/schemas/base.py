@@ -92,7 +92,9 @@ class Customer(BaseModel):
         """
         if isinstance(data, Customer):
             if type(data).spec.fingerprint != cls.spec.fingerprint:
-                raise SchemaError(f"expected a customer of schema {cls.spec.name!r}, got {type(data).spec.name!r}")
+                raise SchemaError(
+                    f"expected a customer of schema {cls.spec.name!r}, got {type(data).spec.name!r}"
+                )
             if isinstance(data, cls):
                 return data
             data = data.model_dump()

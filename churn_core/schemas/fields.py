@@ -97,9 +97,7 @@ class Category(Role):
         strays = sorted(set(self.spellings.values()) - set(values))
         if strays:
             raise SchemaError(f"field {name!r}: spellings lead to unknown values {strays}")
-        return FieldSpec(
-            role="category", values=values, spellings=dict(self.spellings), **self._common(name)
-        )
+        return FieldSpec(role="category", values=values, spellings=dict(self.spellings), **self._common(name))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from churn_core.schemas.spec import SchemaSpec
 
-__all__ = ["FieldProblem", "field_problems"]
+__all__ = ["FieldProblem", "allowed_values", "field_problems"]
 
 _KINDS = {bool: "a boolean", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
 
@@ -42,7 +42,7 @@ def _problem(detail: ErrorDetails, spec: SchemaSpec) -> FieldProblem:
     if kind == "extra_forbidden":
         # An unknown name is the caller's text: quoting it in full could carry data.
         return FieldProblem(name[:64], "is not a field of this schema", "fields: " + ", ".join(spec.names))
-    allowed = _allowed(name, spec)
+    allowed = allowed_values(spec, name)
     if kind == "missing":
         return FieldProblem(name, "is missing", allowed)
     if not name:
@@ -62,7 +62,8 @@ def _what(kind: str, value: object) -> str:
     return f"has the wrong type: {_KINDS.get(type(value), 'a nested value')}"
 
 
-def _allowed(name: str, spec: SchemaSpec) -> str:
+def allowed_values(spec: SchemaSpec, name: str) -> str:
+    """The allowed values of a field or of `customer_id`, in words; empty for other names."""
     if name == "customer_id":
         return "a text of 1 to 128 characters"
     return spec.field(name).allowed if name in spec.names else ""

@@ -67,11 +67,22 @@ class FieldSpec(Frozen):
 
 
 class LabelSpec(Frozen):
-    """The column that says who churned, and which of its values mean yes and no."""
+    """The column that says who churned, and which of its values mean yes and no.
+
+    Attributes:
+        name: Name in prepared data, and the first to look for in files.
+        columns: Other names of the column in files.
+    """
 
     name: str = "churn"
+    columns: tuple[str, ...] = ()
     positive: tuple[StrictStr | StrictInt, ...] = ("Yes", "1", "true")
     negative: tuple[StrictStr | StrictInt, ...] = ("No", "0", "false")
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        return "one of " + ", ".join(repr(str(value)) for value in (*self.positive, *self.negative))
 
 
 class SliceSpec(Frozen):
@@ -123,6 +134,7 @@ class SchemaSpec(Frozen):
         content = self.model_dump(mode="json")
         content.pop("description")
         content.pop("id_columns")
+        content["label"].pop("columns")
         for field in content["fields"]:
             for key in _DOCUMENTATION:
                 field.pop(key)
