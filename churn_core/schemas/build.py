@@ -41,9 +41,9 @@ def _annotation(field: FieldSpec) -> Any:
     common: dict[str, Any] = {"example": field.example, "columns": field.columns}
     role: Role
     if field.role == "numeric":
-        assert field.ge is not None and field.le is not None
+        low, high = field.bounds
         kind: Any = int if field.integer else float
-        role = Numeric(field.description, ge=field.ge, le=field.le, unit=field.unit, **common)
+        role = Numeric(field.description, ge=low, le=high, unit=field.unit, **common)
     elif field.role == "category":
         kind = Literal[field.values]
         role = Category(field.description, spellings=field.spellings, **common)

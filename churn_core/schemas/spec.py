@@ -56,6 +56,17 @@ class FieldSpec(Frozen):
     spellings: dict[str, str] = {}
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest allowed number of a numeric field.
+
+        Raises:
+            SchemaError: The field is not numeric.
+        """
+        if self.ge is None or self.le is None:
+            raise SchemaError(f"field {self.name!r} is not numeric: it has no bounds")
+        return self.ge, self.le
+
+    @property
     def allowed(self) -> str:
         """The allowed values in words."""
         if self.role == "flag":
@@ -63,7 +74,7 @@ class FieldSpec(Frozen):
         if self.role == "category":
             return "one of " + ", ".join(repr(value) for value in self.values)
         kind = "a whole number" if self.integer else "a number"
-        return f"{kind} from {self.ge:g} to {self.le:g}"
+        return "{} from {:g} to {:g}".format(kind, *self.bounds)
 
 
 class LabelSpec(Frozen):
@@ -78,6 +89,17 @@ class LabelSpec(Frozen):
     columns: tuple[str, ...] = ()
     positive: tuple[StrictStr | StrictInt, ...] = ("Yes", "1", "true")
     negative: tuple[StrictStr | StrictInt, ...] = ("No", "0", "false")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Smallest and largest allowed number of a numeric field.
+
+        Raises:
+            SchemaError: The field is not numeric.
+        """
+        if self.ge is None or self.le is None:
+            raise SchemaError(f"field {self.name!r} is not numeric: it has no bounds")
+        return self.ge, self.le
 
     @property
     def allowed(self) -> str:

@@ -58,7 +58,8 @@ class Reader:
         self.spec = spec
         self.columns: Columns = match_columns(spec, header, label=label)
         self._validate = customer_class(spec).__pydantic_validator__.validate_python
-        self._outcome = _Outcome(spec.label, self.columns) if label else None
+        outcome = self.columns.label
+        self._outcome = _Outcome(spec.label, outcome.index) if label and outcome else None
         self._convert: dict[str, Callable[[object], Any]] = {"customer_id": _identifier}
         for field in spec.fields:
             self._convert[field.name] = field_values(field, self.columns.fields[field.name].values)
@@ -134,10 +135,9 @@ class Reader:
 class _Outcome:
     """Reads the label's column."""
 
-    def __init__(self, label: LabelSpec, columns: Columns) -> None:
-        assert columns.label
+    def __init__(self, label: LabelSpec, at: int) -> None:
         self._label = label
-        self._at = columns.label.index
+        self._at = at
         self._values = label_values(label)
 
     def quick(self, values: Sequence[object]) -> bool:
