@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -41,14 +41,14 @@ class DatasetParams(Frozen):
 
     name: str = "ibm-telco"
     options: dict[str, Any] = {}
-    max_rejects: float = Field(0.01, ge=0, lt=1)
+    max_rejects: float = Field(default=0.01, ge=0, lt=1)
 
 
 class SplitParams(Frozen):
     """The share of customers that no fit ever sees, drawn by `seed` within each class."""
 
-    seed: int = Field(0, ge=0)
-    holdout: float = Field(0.2, gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+    holdout: float = Field(default=0.2, gt=0, lt=1)
 
 
 class TrainParams(Frozen):
@@ -67,12 +67,12 @@ class TrainParams(Frozen):
 
     trainer: str = "pycaret"
     models: tuple[str, ...] = ("lr", "gbc", "lightgbm", "catboost")
-    folds: int = Field(5, ge=2, le=20)
-    budget_seconds: float = Field(900, gt=0)
-    tune: int = Field(6, ge=0)
-    blend: int = Field(3, ge=1)
+    folds: int = Field(default=5, ge=2, le=20)
+    budget_seconds: float = Field(default=900, gt=0)
+    tune: int = Field(default=6, ge=0)
+    blend: int = Field(default=3, ge=1)
     calibration: Literal["platt", "none"] = "platt"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 class FeatureParams(Frozen):
@@ -95,15 +95,15 @@ class CostParams(Frozen):
         high_risk: Probability from which the risk is called HIGH.
     """
 
-    customer_value: float = Field(200, gt=0)
-    offer_cost: float = Field(10, ge=0)
-    contact_cost: float = Field(1, ge=0)
-    acceptance_alpha: float = Field(6, gt=0)
-    acceptance_beta: float = Field(14, gt=0)
+    customer_value: float = Field(default=200, gt=0)
+    offer_cost: float = Field(default=10, ge=0)
+    contact_cost: float = Field(default=1, ge=0)
+    acceptance_alpha: float = Field(default=6, gt=0)
+    acceptance_beta: float = Field(default=14, gt=0)
     currency: str = "EUR"
     threshold: Literal["profit"] | float = "profit"
-    medium_risk: float = Field(0.3, ge=0, le=1)
-    high_risk: float = Field(0.6, ge=0, le=1)
+    medium_risk: float = Field(default=0.3, ge=0, le=1)
+    high_risk: float = Field(default=0.6, ge=0, le=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> CostParams:
@@ -149,7 +149,7 @@ class MlflowParams(Frozen):
 class Params(Frozen):
     """The whole of `params.yaml`."""
 
-    schema_name: str = Field("ibm-telco", alias="schema")
+    schema_name: str = Field(default="ibm-telco", alias="schema")
     dataset: DatasetParams = DatasetParams()
     split: SplitParams = SplitParams()
     train: TrainParams = TrainParams()
@@ -186,7 +186,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the project's folder") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -197,7 +197,7 @@ def _load_yaml(path: Path) -> dict[str, Any]:
         raise ParamsError(f"{path} is not valid YAML{where}") from None
     if not isinstance(data, dict | None):
         raise ParamsError(f"{path} must be a mapping of sections")
-    return data or {}
+    return cast("dict[str, Any]", data or {})
 
 
 def _override(data: dict[str, Any], override: str) -> None:
@@ -208,10 +208,10 @@ def _override(data: dict[str, Any], override: str) -> None:
     if not equals or not last:
         raise ParamsError(f"override {override!r} must look like section.key=value")
     for section in sections:
-        inner = data.setdefault(section, {})
+        inner: Any = data.setdefault(section, {})
         if not isinstance(inner, dict):
             raise ParamsError(f"override {override!r}: {section!r} is not a section")
-        data = inner
+        data = cast("dict[str, Any]", inner)
     try:
         data[last] = yaml.safe_load(text)
     except yaml.YAMLError:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -93,9 +93,7 @@ def _load(group: str, point: EntryPoint) -> Any:
         ) from error
     missing = [name for name in GROUPS[group] if not hasattr(plugin, name)]
     if missing:
-        raise PluginError(
-            f"plugin {point.name!r} of group {group!r} from {owner} lacks {', '.join(missing)}"
-        )
+        raise PluginError(f"plugin {point.name!r} of group {group!r} from {owner} lacks {', '.join(missing)}")
     return plugin
 
 
@@ -105,7 +103,7 @@ def _points(group: str) -> dict[str, list[EntryPoint]]:
     return _scan(group)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _scan(group: str) -> dict[str, list[EntryPoint]]:
     found: dict[str, list[EntryPoint]] = {}
     # A distribution that is reachable by two paths lists the same entry point twice.

@@ -1,6 +1,11 @@
 """Scored columns as an Arrow batch."""
 
+# pyright: basic
+# pyarrow ships no type stubs.
+
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +20,11 @@ _LEVELS = pa.array(["LOW", "MEDIUM", "HIGH"])
 
 
 def scored_batch(
-    source: pa.RecordBatch | pa.Table,
+    source: Any,
     columns: ReadColumns,
     probability: NDArray[np.float32],
     policy: DecisionPolicy,
-) -> pa.RecordBatch:
+) -> Any:
     """One row for each row of `source`; see `Scorer.score_arrow`."""
     exact = probability.astype(np.float64)
     refused = ~columns.valid
@@ -36,7 +41,7 @@ def scored_batch(
     return pa.RecordBatch.from_pydict(arrays)
 
 
-def _ids(source: pa.RecordBatch | pa.Table, rows: int) -> pa.Array:
+def _ids(source: Any, rows: int) -> pa.Array:
     if "customer_id" not in source.schema.names:
         return pa.nulls(rows, pa.string())
     ids = source.column("customer_id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -151,7 +151,7 @@ class Manifest(Frozen):
             content: Any = json.loads(data)
         except (ValueError, RecursionError):
             raise BundleError("manifest.json is not valid JSON") from None
-        found = content.get("format") if isinstance(content, dict) else None
+        found = cast("dict[str, Any]", content).get("format") if isinstance(content, dict) else None
         if found != FORMAT:
             raise BundleError(f"manifest.json has format {found!r}; this version reads format {FORMAT}")
         try:

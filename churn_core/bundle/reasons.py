@@ -38,7 +38,9 @@ class Explainer:
         """The strongest reasons for the one customer in `raw`."""
         effects = self.effects(raw)
         order = np.argsort(-np.abs(effects), kind="stable")[:most]
-        return tuple(self._reason(raw, int(i), float(effects[i])) for i in order if abs(effects[i]) >= _SMALLEST)
+        return tuple(
+            self._reason(raw, int(i), float(effects[i])) for i in order if abs(effects[i]) >= _SMALLEST
+        )
 
     def effects(self, raw: RawTable) -> NDArray[np.float64]:
         """Each field's effect in log-odds, float64 `[fields]`, for the one customer in `raw`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,6 @@ from churn_core.bundle.session import Graph
 from churn_core.errors import BundleError, FeatureError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
 from churn_core.schemas import ChurnPrediction, Customer, ModelRef, Reason, customer_class
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Scorer"]
 
@@ -82,14 +79,15 @@ class Scorer:
             answers.append(self._answer(customer.customer_id, probability, reasons))
         return answers
 
-    def score_arrow(self, batch: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
+    def score_arrow(self, batch: Any) -> Any:
         """Score canonical columns at once.
 
         Args:
-            batch: A column for every field of the schema; `customer_id` is passed on if present.
+            batch: A `pyarrow` `RecordBatch` or `Table` with a column for every field of the
+                schema; `customer_id` is passed on if present.
 
         Returns:
-            Columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
+            A `RecordBatch` with columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
             `expected_profit` and `error`, row for row. A row that does not fit the schema has
             its fault in `error`, and nulls.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 from numpy.typing import NDArray
 
 from churn_core.errors import BundleError
+
+ort: Any = onnxruntime  # it ships no type stubs
 
 __all__ = ["INPUT", "OUTPUT", "Graph"]
 
@@ -33,7 +35,7 @@ class Graph:
         options.log_severity_level = 3
         try:
             self._session: Any = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own exceptions share no base class
+        except Exception as error:  # noqa: BLE001 onnxruntime's own exceptions share no base class
             raise BundleError(f"model.onnx cannot be loaded: {type(error).__name__}") from None
         self._check(columns)
 

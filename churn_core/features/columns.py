@@ -93,8 +93,9 @@ def _numbers(field: FieldSpec, array: NDArray[Any]) -> _Read:
     elif kind not in "iuf":
         return np.zeros(len(array)), np.zeros(len(array), dtype=bool)
     numbers = array.astype(np.float64)
+    low, high = field.bounds
     with np.errstate(invalid="ignore"):
-        ok = (numbers >= field.ge) & (numbers <= field.le)
+        ok = (numbers >= low) & (numbers <= high)
         if field.integer:
             ok &= np.floor(numbers) == numbers
     return np.where(ok, numbers, 0.0), ok

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,4 +95,4 @@ def _codes(field: FieldSpec) -> Mapping[Any, float] | None:
 def _picker(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     if len(names) == 1:
         return lambda fields: (fields[names[0]],)
-    return itemgetter(*names)
+    return cast("Callable[[Mapping[str, Any]], tuple[Any, ...]]", itemgetter(*names))

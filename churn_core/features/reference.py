@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from churn_core.features.raw import RawTable
 from churn_core.schemas.rules import Frozen, Scalar
@@ -44,11 +45,11 @@ def field_value(field: FieldSpec, number: float) -> Scalar:
     return int(number) if field.integer else float(number)
 
 
-def _summary(field: FieldSpec, column: Any) -> FieldReference:
+def _summary(field: FieldSpec, column: NDArray[np.float64]) -> FieldReference:
     if field.role == "numeric":
         # `lower` picks a value that occurs, so that an integer field stays one.
-        typical = float(np.quantile(column, 0.5, method="lower"))
-        deciles = tuple(float(q) for q in np.quantile(column, _QUANTILES))
+        typical = float(cast("float", np.quantile(column, 0.5, method="lower")))
+        deciles = tuple(float(q) for q in cast("Any", np.quantile(column, _QUANTILES)))
         return FieldReference(field=field.name, typical=field_value(field, typical), quantiles=deciles)
     labels = field.values or ("false", "true")
     counts = np.bincount(column.astype(np.int64), minlength=len(labels))
