@@ -1,0 +1,59 @@
+"""A team's own file, in any schema."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import ClassVar
+
+from churn_core.batch.rows import CsvRows, ParquetRows, check_file, check_utf8
+from churn_core.train.datasets import dataset
+
+__all__ = ["CsvFile", "ParquetFile"]
+
+
+@dataset
+class CsvFile:
+    """Customers in a CSV file: commas, UTF-8, one header line.
+
+    Attributes:
+        path: The file, relative to the project's folder.
+    """
+
+    schema: ClassVar[str] = ""
+    path: str
+
+    def fetch(self, folder: Path, root: Path) -> Path:
+        """Copy the file as it is.
+
+        Raises:
+            DataError: It is missing, a folder, empty, not UTF-8, or not separated by commas.
+        """
+        source = root / self.path
+        check_file(source)
+        check_utf8(source)
+        CsvRows(source)
+        return Path(shutil.copyfile(source, folder / "customers.csv"))
+
+
+@dataset
+class ParquetFile:
+    """Customers in a Parquet file.
+
+    Attributes:
+        path: The file, relative to the project's folder.
+    """
+
+    schema: ClassVar[str] = ""
+    path: str
+
+    def fetch(self, folder: Path, root: Path) -> Path:
+        """Copy the file as it is.
+
+        Raises:
+            DataError: It is missing, a folder, empty, or not Parquet.
+        """
+        source = root / self.path
+        check_file(source)
+        ParquetRows(source)
+        return Path(shutil.copyfile(source, folder / "customers.parquet"))
