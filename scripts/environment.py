@@ -120,7 +120,7 @@ def _install(*what: str) -> bool:
     options = ["--no-deps", *([] if sys.stdout.isatty() else ["--quiet"])]
     env = {"PIP_RETRIES": "2", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | os.environ
     uv = VENV / "bin" / "uv"
-    if uv.exists() or _runs([*pip, "install", "--quiet", "--constraint", str(PINS), "uv"], env):
+    if uv.exists() or _runs([*pip, "install", "-qqq", "--constraint", str(PINS), "uv"], env):
         command = [str(uv), "pip", "install", "--python", str(PYTHON), *options, *what]
         if _runs(command, env | uv_settings(_pip_options(pip))):
             return True

@@ -28,7 +28,7 @@ else
         fi
     done
     [ -n "$python" ] ||
-        fail "Python 3.11 was not found (python3 is: $(python3 --version 2>&1 | head -n 1))." \
+        fail "Python 3.11 was not found (python3 is $(python3 --version 2>/dev/null || echo missing))." \
             "Install it, or name one: CHURN_PYTHON=/path/to/python3.11 make ..."
 fi
 
