@@ -1,0 +1,97 @@
+"""Bootstrap intervals: how far a metric could move had other customers fallen into the sample.
+
+Customers are drawn with replacement from the whole sample (not within each class), because the
+share of churners is as uncertain as all else, and precision, Brier score or profit move with it.
+Intervals are percentiles of the replicates. All metrics see the same resamples, and two models
+that are compared see the same customers. The same seed gives the same intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from churn_core.bundle.manifest import Interval
+from churn_core.errors import DataError
+from churn_core.gate.metrics import Metric, Sample
+
+__all__ = ["bootstrap", "paired_bootstrap"]
+
+# Counts of this many rows are held in memory at once, whatever the size of the sample.
+_BLOCK = 1 << 20
+
+
+def bootstrap(
+    labels: ArrayLike,
+    probabilities: ArrayLike,
+    metrics: Mapping[str, Metric],
+    replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Metrics of one sample with their intervals.
+
+    Returns:
+        For each metric its value on the sample itself and the interval that holds `level` of the
+        replicates. Replicates on which a metric is not defined are left out of its interval;
+        where they are more than half, the bounds are `nan`.
+
+    Raises:
+        DataError: See `Sample`; or `replicates` is less than 1.
+    """
+    sample = Sample(labels, probabilities)
+    once = sample.counts()
+    values = {name: float(metric.replicates(sample, once)[0]) for name, metric in metrics.items()}
+    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in metrics}
+    for drawn in _draws(len(sample), replicates, seed):
+        counts = sample.counts(drawn)
+        for name, metric in metrics.items():
+            parts[name].append(metric.replicates(sample, counts))
+    return {name: _interval(values[name], np.concatenate(parts[name]), level) for name in metrics}
+
+
+def paired_bootstrap(
+    labels: ArrayLike,
+    candidate: ArrayLike,
+    champion: ArrayLike,
+    metric: Metric,
+    replicates: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """The metric of `candidate` minus that of `champion`, both on the same customers.
+
+    Raises:
+        DataError: See `Sample`; or `replicates` is less than 1.
+    """
+    samples = Sample(labels, candidate), Sample(labels, champion)
+
+    def difference(drawn: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        first, second = (metric.replicates(sample, sample.counts(drawn)) for sample in samples)
+        return first - second
+
+    parts = [difference(drawn) for drawn in _draws(len(samples[0]), replicates, seed)]
+    return _interval(float(difference(None)[0]), np.concatenate(parts), level)
+
+
+def _draws(rows: int, replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
+    """How often each row is drawn, `[some replicates, rows]` at a time."""
+    if replicates < 1:
+        raise DataError(f"a bootstrap needs at least one replicate, not {replicates}")
+    generator = np.random.default_rng(seed)
+    at_once = max(1, _BLOCK // rows)
+    for start in range(0, replicates, at_once):
+        block = np.empty((min(at_once, replicates - start), rows))
+        for row in block:
+            row[:] = np.bincount(generator.integers(0, rows, rows), minlength=rows)
+        yield block
+
+
+def _interval(value: float, replicates: NDArray[np.float64], level: float) -> Interval:
+    defined = replicates[np.isfinite(replicates)]
+    if 2 * len(defined) < len(replicates):
+        return Interval(value=value, low=np.nan, high=np.nan)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value=value, low=float(low), high=float(high))

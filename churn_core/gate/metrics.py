@@ -1,0 +1,297 @@
+"""Metrics of a probabilistic classifier, for one sample or for many resamples of it at once.
+
+Every metric is a `Metric`: `roc_auc(labels, probabilities)` gives a number, and
+`roc_auc.replicates(sample, counts)` gives one number for each row of a matrix of counts, which
+say how often each customer was drawn. That is all that a bootstrap needs.
+
+A metric that is not defined on a sample is `nan`: `roc_auc` and `pr_auc` where one class is
+missing, `precision` where nobody is predicted to churn, `the fits of
+`calibration_slope` and `calibration_intercept` where they have no finite solution: one class
+missing, constant predictions (slope), classes perfectly separated (slope).
+
+Sources: calibration slope and intercept (calibration in the large) as in Cox, "Two further
+applications of a model for binary regression", Biometrika 45, 1958, the intercept with the
+slope held at 1; z as in Spiegelhalter, "Probabilistic prediction in patient management and
+clinical trials", Statistics in Medicine 5, 1986.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from churn_core.bundle.policy import DecisionPolicy
+from churn_core.errors import DataError
+from churn_core.gate.logistic import logistic_fit
+
+__all__ = [
+    "METRICS",
+    "Confusion",
+    "Metric",
+    "Sample",
+    "brier",
+    "calibration_intercept",
+    "calibration_slope",
+    "confusion",
+    "decision_metrics",
+    "gain",
+    "lift",
+    "log_loss",
+    "logit",
+    "pr_auc",
+    "roc_auc",
+    "spiegelhalter_p",
+    "spiegelhalter_z",
+    "top_rate",
+]
+
+Floats = NDArray[np.float64]
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Sample:
+    """Outcomes and predictions, the highest probability first.
+
+    Attributes:
+        labels: float64 `[rows]`, 1 for churn.
+        probabilities: float64 `[rows]`, falling.
+        order: Places of the sorted rows in the arrays that the sample was made from.
+        ends: Last place of each run of equal probabilities, `[runs]`.
+    """
+
+    def __init__(self, labels: ArrayLike, probabilities: ArrayLike) -> None:
+        """Check and sort.
+
+        Raises:
+            DataError: Lengths differ, there are no rows, a label is neither 0 nor 1, or a
+                probability is not between 0 and 1.
+        """
+        y = np.asarray(labels).astype(np.float64)
+        p = np.asarray(probabilities).astype(np.float64)
+        if y.ndim != 1 or y.shape != p.shape or not len(y):
+            raise DataError(f"labels {y.shape} and probabilities {p.shape} must be two lists of one length")
+        if not np.isin(y, (0.0, 1.0)).all():
+            raise DataError("labels must be 0 or 1")
+        if not ((p >= 0) & (p <= 1)).all():
+            raise DataError("probabilities must be between 0 and 1")
+        self.order: NDArray[np.intp] = np.argsort(-p, kind="stable")
+        self.labels: Floats = y[self.order]
+        self.probabilities: Floats = p[self.order]
+        self.ends: NDArray[np.intp] = np.append(np.flatnonzero(np.diff(self.probabilities)), len(p) - 1)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def logits(self) -> Floats:
+        """Log-odds of the probabilities, finite."""
+        return logit(self.probabilities)
+
+    def counts(self, drawn: ArrayLike | None = None) -> Floats:
+        """How often each row counts, float64 `[replicates, rows]`, in the order of the sample.
+
+        Args:
+            drawn: Counts `[rows]` or `[replicates, rows]` in the original order; once each if omitted.
+        """
+        if drawn is None:
+            return np.ones((1, len(self)))
+        return np.atleast_2d(np.asarray(drawn, dtype=np.float64))[:, self.order]
+
+    def cumulated(self, counts: Floats) -> tuple[Floats, Floats]:
+        """Churners and others at or above each distinct probability, each `[replicates, runs]`."""
+        positives = np.cumsum(counts * self.labels, axis=1)
+        return positives[:, self.ends], (np.cumsum(counts, axis=1) - positives)[:, self.ends]
+
+
+Replicates = Callable[[Sample, Floats], Floats]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named metric.
+
+    Attributes:
+        name: Its key in `metrics.json`.
+        title: Its name for readers.
+        replicates: From a sample and counts `[replicates, rows]` to values `[replicates]`.
+        higher_is_better: `None` where the best value is `target`.
+    """
+
+    name: str
+    title: str
+    replicates: Replicates
+    higher_is_better: bool | None = True
+    target: float | None = None
+
+    def __call__(self, labels: ArrayLike, probabilities: ArrayLike, counts: ArrayLike | None = None) -> float:
+        """The metric of one sample, each row taken as often as `counts` says."""
+        sample = Sample(labels, probabilities)
+        return float(self.replicates(sample, sample.counts(counts))[0])
+
+
+def logit(probabilities: ArrayLike) -> Floats:
+    """Log-odds, with probabilities kept one float64 epsilon away from 0 and 1."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), _EPSILON, 1 - _EPSILON)
+    return np.log(p) - np.log1p(-p)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How predictions and outcomes meet, in counts, each `[replicates]`."""
+
+    true_positives: Floats
+    false_positives: Floats
+    false_negatives: Floats
+    true_negatives: Floats
+
+    @property
+    def rows(self) -> Floats:
+        return self.true_positives + self.false_positives + self.false_negatives + self.true_negatives
+
+
+def confusion(sample: Sample, counts: Floats, threshold: float) -> Confusion:
+    """The confusion matrix of predicting churn from `threshold` upwards."""
+    predicted = sample.probabilities >= threshold
+    churned = sample.labels > 0
+    cells = (predicted & churned, predicted & ~churned, ~predicted & churned, ~predicted & ~churned)
+    return Confusion(*(counts @ np.column_stack(cells).astype(np.float64)).T)
+
+
+def spiegelhalter_p(z: float) -> float:
+    """Two-sided p-value of Spiegelhalter's z under perfect calibration, where z is standard normal."""
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def gain(percent: int) -> Metric:
+    """Share of all churners among the `percent` % of customers with the highest probabilities."""
+    title = f"Churners among the top {percent} %"
+    return Metric(f"gain_{percent}", title, lambda s, c: _gain(s, c, percent / 100))
+
+
+def lift(percent: int) -> Metric:
+    """Churn rate of the `percent` % with the highest probabilities, over that of all customers."""
+    title = f"Lift of the top {percent} %"
+    return Metric(f"lift_{percent}", title, lambda s, c: _gain(s, c, percent / 100) / (percent / 100))
+
+
+def top_rate(percent: int) -> Metric:
+    """Churn rate of the `percent` % of customers with the highest probabilities."""
+
+    def replicates(sample: Sample, counts: Floats) -> Floats:
+        found = _gain(sample, counts, percent / 100) * (counts @ sample.labels)
+        return found / (counts.sum(axis=1) * percent / 100)
+
+    return Metric(f"top_rate_{percent}", f"Churn rate of the top {percent} %", replicates)
+
+
+def decision_metrics(policy: DecisionPolicy) -> dict[str, Metric]:
+    """Metrics of the decisions that a bundle takes: at its threshold, under its costs.
+
+    `profit` is the expected profit per customer, contacted or not: each churner above the
+    threshold brings `policy.gain`, each other customer above it costs `policy.loss`.
+    """
+
+    def metric(name: str, title: str, value: Callable[[Confusion], Floats]) -> Metric:
+        return Metric(name, title, lambda s, c: value(confusion(s, c, policy.threshold)))
+
+    def profit(cells: Confusion) -> Floats:
+        return policy.gain * cells.true_positives - policy.loss * cells.false_positives
+
+    metrics = (
+        metric("accuracy", "Accuracy", lambda m: _ratio(m.true_positives + m.true_negatives, m.rows)),
+        metric(
+            "precision", "Precision", lambda m: _ratio(m.true_positives, m.true_positives + m.false_positives)
+        ),
+        metric("recall", "Recall", lambda m: _ratio(m.true_positives, m.true_positives + m.false_negatives)),
+        metric("f1", "F1 score", _f1),
+        metric("profit", "Expected profit per customer", lambda m: _ratio(profit(m), m.rows)),
+    )
+    return {one.name: one for one in metrics}
+
+
+def _f1(cells: Confusion) -> Floats:
+    wrong = cells.false_positives + cells.false_negatives
+    return _ratio(2 * cells.true_positives, 2 * cells.true_positives + wrong)
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
+    defined = denominator > 0
+    return np.where(defined, numerator / np.where(defined, denominator, 1.0), np.nan)
+
+
+def _roc_auc(sample: Sample, counts: Floats) -> Floats:
+    positives, negatives = sample.cumulated(counts)
+    before = np.concatenate((np.zeros((len(counts), 1)), positives[:, :-1]), axis=1)
+    width = np.diff(negatives, axis=1, prepend=0.0)
+    area = np.sum(width * (positives + before), axis=1) / 2
+    return _ratio(area, positives[:, -1] * negatives[:, -1])
+
+
+def _pr_auc(sample: Sample, counts: Floats) -> Floats:
+    positives, negatives = sample.cumulated(counts)
+    found = positives + negatives
+    precision = positives / np.where(found > 0, found, 1.0)
+    area = np.sum(np.diff(positives, axis=1, prepend=0.0) * precision, axis=1)
+    return np.where(negatives[:, -1] > 0, _ratio(area, positives[:, -1]), np.nan)
+
+
+def _log_loss(sample: Sample, counts: Floats) -> Floats:
+    p = np.clip(sample.probabilities, _EPSILON, 1 - _EPSILON)
+    return _mean(counts, -np.log(np.where(sample.labels > 0, p, 1 - p)))
+
+
+def _brier(sample: Sample, counts: Floats) -> Floats:
+    return _mean(counts, (sample.labels - sample.probabilities) ** 2)
+
+
+def _spiegelhalter_z(sample: Sample, counts: Floats) -> Floats:
+    p = sample.probabilities
+    numerator = counts @ ((sample.labels - p) * (1 - 2 * p))
+    return _ratio(numerator, np.sqrt(counts @ ((1 - 2 * p) ** 2 * p * (1 - p))))
+
+
+def _gain(sample: Sample, counts: Floats, share: float) -> Floats:
+    # Within a run of equal probabilities any order is as good: the line between its ends is the mean.
+    positives, negatives = sample.cumulated(counts)
+    total = positives + negatives
+    reached = np.empty(len(counts))
+    for i, (n, tp) in enumerate(zip(total, positives, strict=True)):
+        reached[i] = np.interp(share * n[-1], np.append(0.0, n), np.append(0.0, tp))
+    return _ratio(reached, positives[:, -1])
+
+
+def _calibration_slope(sample: Sample, counts: Floats) -> Floats:
+    centre, scale = float(np.mean(sample.logits)), float(np.std(sample.logits))
+    if scale < _EPSILON:
+        return np.full(len(counts), np.nan)
+    design = np.column_stack((np.ones(len(sample)), (sample.logits - centre) / scale))
+    return logistic_fit(design, np.zeros(len(sample)), sample.labels, counts)[:, 1] / scale
+
+
+def _calibration_intercept(sample: Sample, counts: Floats) -> Floats:
+    return logistic_fit(np.ones((len(sample), 1)), sample.logits, sample.labels, counts)[:, 0]
+
+
+def _mean(counts: Floats, values: Floats) -> Floats:
+    return _ratio(counts @ values, counts.sum(axis=1))
+
+
+_ALL = (
+    Metric("roc_auc", "ROC AUC", _roc_auc),
+    Metric("pr_auc", "PR AUC", _pr_auc),
+    Metric("log_loss", "Log loss", _log_loss, higher_is_better=False),
+    Metric("brier", "Brier score", _brier, higher_is_better=False),
+    Metric("calibration_slope", "Calibration slope", _calibration_slope, None, target=1.0),
+    Metric("calibration_intercept", "Calibration intercept", _calibration_intercept, None, target=0.0),
+    Metric("spiegelhalter_z", "Spiegelhalter's z", _spiegelhalter_z, None, target=0.0),
+    lift(10),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+"""The metrics that need no threshold, by name."""
+
+roc_auc, pr_auc, log_loss, brier, calibration_slope, calibration_intercept, spiegelhalter_z, _ = _ALL
