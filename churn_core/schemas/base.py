@@ -21,26 +21,32 @@ class AcmeCustomer(
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, get_type_hints
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from churn_core.errors import InvalidCustomer, SchemaError
+from churn_core.schemas.checks import check_spec
 from churn_core.schemas.fields import Role
-from churn_core.schemas.problems import field_problems
-from churn_core.schemas.rules import Implies, broken_rules
+from churn_core.schemas.problems import FieldProblem, field_problems
+from churn_core.schemas.rules import Implies, broken_rules, rule_checker
 from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
 
 __all__ = ["Customer"]
+
+_STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class Customer(BaseModel):
     """One customer. Strict: values have the declared types, and unknown fields are refused."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = _STRICT
     spec: ClassVar[SchemaSpec]
+    _keeps_rules: ClassVar[Callable[[Mapping[str, Any]], bool]]
 
     customer_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
@@ -59,6 +65,7 @@ class Customer(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if not schema:
             raise SchemaError(f"{cls.__name__} needs a name: class {cls.__name__}(Customer, schema=...)")
+        _refuse_code(cls)
         cls.spec = SchemaSpec(
             name=schema,
             version=version,
@@ -69,17 +76,16 @@ class Customer(BaseModel):
             rules=rules,
             id_columns=id_columns,
         )
-        _check_references(cls.spec)
+        check_spec(cls.spec, taken=dir(Customer))
+        cls._keeps_rules = rule_checker(rules)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Take the class arguments; `__pydantic_init_subclass__` reads them once fields stand."""
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:
-        if type(self).spec.rules:
-            broken = broken_rules(type(self).spec.rules, self.__dict__)
-            if broken:
-                raise _rule_error(broken[0])
+        if not type(self)._keeps_rules(self.__dict__):
+            raise _contradiction(broken_rules(type(self).spec.rules, self.__dict__))
         return self
 
     @classmethod
@@ -92,43 +98,77 @@ class Customer(BaseModel):
         """
         if isinstance(data, Customer):
             if type(data).spec.fingerprint != cls.spec.fingerprint:
-                raise SchemaError(
-                    f"expected a customer of schema {cls.spec.name!r}, got {type(data).spec.name!r}"
-                )
+                found = type(data).spec.name
+                raise SchemaError(f"expected a customer of schema {cls.spec.name!r}, got {found!r}")
             if isinstance(data, cls):
                 return data
             data = data.model_dump()
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(_as_dict(data))
         except ValidationError as error:
             raise InvalidCustomer(field_problems(error, cls.spec)) from None
 
+    @classmethod
+    def parse_json(cls, text: bytes | str) -> Self:
+        """Validate one JSON object, as it comes over the wire.
 
-def _rule_error(rule: Implies) -> PydanticCustomError:
-    context = {"field": rule.then.field, "allowed": str(rule)}
-    return PydanticCustomError("rule", "{field} contradicts another field: {allowed}", context)
+        Raises:
+            InvalidCustomer: It is not valid JSON, names a field twice, or does not fit.
+        """
+        try:
+            customer = cls.model_validate_json(text)
+        except ValidationError as error:
+            raise InvalidCustomer(field_problems(error, cls.spec)) from None
+        # All fields are there. With one colon for each, none can be there twice.
+        colons = text.count(b":") if isinstance(text, bytes) else text.count(":")
+        if colons > len(cls.model_fields):
+            json.loads(text, object_pairs_hook=_refuse_repeated)
+        return customer
+
+
+def _as_dict(data: object) -> object:
+    """Pydantic takes no mappings but dicts when it is strict."""
+    return dict(cast("Mapping[str, Any]", data)) if isinstance(data, Mapping) else data
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidCustomer([FieldProblem(name, "is given twice", "") for name in repeated])
+
+
+def _contradiction(broken: list[Implies]) -> PydanticCustomError:
+    problems = [(rule.then.field, str(rule)) for rule in broken]
+    message = "; ".join(f"{field} contradicts another field: {rule}" for field, rule in problems)
+    # Braces in the template would be taken for placeholders, hence the message as context.
+    return PydanticCustomError("rules", "{message}", {"message": message, "broken": problems})
+
+
+def _refuse_code(cls: type[Customer]) -> None:
+    """Whatever validates must be data, or a bundle would validate otherwise than the class."""
+    hooks = cls.__pydantic_decorators__
+    methods = {*hooks.field_validators, *hooks.validators, *hooks.root_validators, *hooks.model_validators}
+    methods |= {*hooks.field_serializers, *hooks.model_serializers, *hooks.computed_fields}
+    methods -= {"_rules_hold"}
+    if methods:
+        names = ", ".join(sorted(methods))
+        raise SchemaError(f"{cls.__name__}: {names} cannot travel in a bundle: say it with roles and rules")
+    changed = [key for key, value in _STRICT.items() if cls.model_config.get(key) != value]
+    if changed:
+        raise SchemaError(f"{cls.__name__} must not change model_config: {', '.join(changed)}")
 
 
 def _field_specs(cls: type[Customer]) -> tuple[FieldSpec, ...]:
-    hints = get_type_hints(cls, include_extras=True)
-    return tuple(_field_spec(name, hints[name]) for name in cls.model_fields if name != "customer_id")
+    return tuple(_field_spec(name, info) for name, info in cls.model_fields.items() if name != "customer_id")
 
 
-def _field_spec(name: str, hint: Any) -> FieldSpec:
-    roles = [extra for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Role)]
+def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
+    roles = [extra for extra in cast("list[object]", info.metadata) if isinstance(extra, Role)]
     if len(roles) != 1:
         raise SchemaError(f"field {name!r} needs exactly one role: Numeric, Category or Flag")
-    return roles[0].spec(name, hint.__origin__)
-
-
-def _check_references(spec: SchemaSpec) -> None:
-    """Rules and slices speak only of fields that exist; the label is not a field."""
-    if not spec.fields:
-        raise SchemaError(f"schema {spec.name!r} has no fields")
-    if spec.label.name in (*spec.names, "customer_id"):
-        raise SchemaError(f"schema {spec.name!r}: the label {spec.label.name!r} must not be a field")
-    for slice_ in spec.slices:
-        spec.field(slice_.field)
-    for rule in spec.rules:
-        spec.field(rule.when.field)
-        spec.field(rule.then.field if isinstance(rule, Implies) else rule.field)
+    if not info.is_required():
+        raise SchemaError(f"field {name!r} has a default: a customer is always complete")
+    if len(info.metadata) > 1 or info.alias or info.validation_alias:
+        raise SchemaError(f"field {name!r} must be constrained and named by its role alone")
+    return roles[0].spec(name, info.annotation)

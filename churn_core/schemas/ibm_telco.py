@@ -27,7 +27,9 @@ class IbmTelcoCustomer(
     Customer,
     schema="ibm-telco",
     version=1,
-    label=LabelSpec(name="churn", positive=("Yes", "1"), negative=("No", "0")),
+    label=LabelSpec(
+        name="churn", columns=("Churn Label", "Churn Value"), positive=("Yes", "1"), negative=("No", "0")
+    ),
     slices=(
         SliceSpec(field="gender"),
         SliceSpec(field="senior_citizen"),

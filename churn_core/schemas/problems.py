@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -13,7 +14,26 @@ if TYPE_CHECKING:
 
 __all__ = ["FieldProblem", "allowed_values", "field_problems"]
 
-_KINDS = {bool: "a boolean", int: "a whole number", float: "a number", str: "a text", type(None): "null"}
+_KINDS: dict[type, str] = {
+    bool: "a boolean",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    type(None): "null",
+    dict: "an object",
+    list: "a list",
+}
+_WHAT = {
+    "greater_than_equal": "is out of range",
+    "less_than_equal": "is out of range",
+    "finite_number": "is not a finite number",
+    "int_from_float": "is not a whole number",
+    "int_parsing_size": "is out of range",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+    "string_unicode": "is not valid Unicode text",
+}
+_POSITION = re.compile(r"line \d+ column \d+")
 
 
 class FieldProblem(NamedTuple):
@@ -24,46 +44,54 @@ class FieldProblem(NamedTuple):
     allowed: str
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}" + (f" (allowed: {self.allowed})" if self.allowed else "")
+        subject = f"{self.field}: " if self.field else ""
+        return subject + self.message + (f" (allowed: {self.allowed})" if self.allowed else "")
 
 
 def field_problems(error: ValidationError, spec: SchemaSpec) -> tuple[FieldProblem, ...]:
     """Translate pydantic's errors on one customer; input values are never repeated."""
     details = error.errors(include_url=False, include_context=True)
-    return tuple(_problem(detail, spec) for detail in details)
-
-
-def _problem(detail: ErrorDetails, spec: SchemaSpec) -> FieldProblem:
-    context: dict[str, Any] = detail.get("ctx", {})
-    kind = detail["type"]
-    if kind == "rule":
-        return FieldProblem(context["field"], "contradicts another field", context["allowed"])
-    name = str(detail["loc"][0]) if detail["loc"] else ""
-    if kind == "extra_forbidden":
-        # An unknown name is the caller's text: quoting it in full could carry data.
-        return FieldProblem(name[:64], "is not a field of this schema", "fields: " + ", ".join(spec.names))
-    allowed = allowed_values(spec, name)
-    if kind == "missing":
-        return FieldProblem(name, "is missing", allowed)
-    if not name:
-        return FieldProblem("", "is not a readable customer", "one flat JSON object")
-    return FieldProblem(name, _what(kind, detail["input"]), allowed)
-
-
-def _what(kind: str, value: object) -> str:
-    if kind in ("greater_than_equal", "less_than_equal"):
-        return "is out of range"
-    if kind == "literal_error" and isinstance(value, str):
-        return "is not in the vocabulary"
-    if kind == "finite_number":
-        return "is not a finite number"
-    if kind in ("string_too_short", "string_too_long"):
-        return "is too short" if kind == "string_too_short" else "is too long"
-    return f"has the wrong type: {_KINDS.get(type(value), 'a nested value')}"
+    return tuple(problem for detail in details for problem in _problems(detail, spec))
 
 
 def allowed_values(spec: SchemaSpec, name: str) -> str:
     """The allowed values of a field or of `customer_id`, in words; empty for other names."""
     if name == "customer_id":
         return "a text of 1 to 128 characters"
-    return spec.field(name).allowed if name in spec.names else ""
+    return spec.field(name).allowed if name in spec.positions else ""
+
+
+def _problems(detail: ErrorDetails, spec: SchemaSpec) -> list[FieldProblem]:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "rules":
+        return [FieldProblem(field, "contradicts another field", rule) for field, rule in context["broken"]]
+    if not detail["loc"] or kind == "invalid_key":
+        return [FieldProblem("", _whole(kind, context), "one flat JSON object")]
+    name = str(detail["loc"][0])
+    if kind == "extra_forbidden":
+        # An unknown name is the caller's text: quoting it in full could carry data.
+        return [FieldProblem(name[:64], "is not a field of this schema", "fields: " + ", ".join(spec.names))]
+    what = "is missing" if kind == "missing" else _what(kind, detail["input"], spec, name)
+    return [FieldProblem(name, what, allowed_values(spec, name))]
+
+
+def _whole(kind: str, context: dict[str, Any]) -> str:
+    """What is wrong with the customer as a whole."""
+    if kind in ("invalid_key", "string_unicode"):
+        return "the name of a field is not a text"
+    if kind != "json_invalid":
+        return "the customer is not an object"
+    position = _POSITION.search(str(context.get("error", "")))
+    return "the customer is not valid JSON" + (f" ({position[0]})" if position else "")
+
+
+def _what(kind: str, value: object, spec: SchemaSpec, name: str) -> str:
+    if kind == "literal_error" and isinstance(value, str):
+        return "is not in the vocabulary"
+    if kind in _WHAT:
+        return _WHAT[kind]
+    if isinstance(value, float) and name in spec.positions and spec.field(name).integer:
+        return "is not written as a whole number" if value.is_integer() else "is not a whole number"
+    if kind == "float_type" and isinstance(value, int) and not isinstance(value, bool):
+        return "is out of range"
+    return f"has the wrong type: {_KINDS.get(type(value), 'a value of another kind')}"

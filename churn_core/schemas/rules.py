@@ -7,12 +7,12 @@ services that do not have the schema's package installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr
 
-__all__ = ["BlankMeans", "Condition", "Frozen", "Implies", "Scalar", "broken_rules"]
+__all__ = ["BlankMeans", "Condition", "Frozen", "Implies", "Scalar", "broken_rules", "rule_checker"]
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 
@@ -63,10 +63,39 @@ class BlankMeans(Frozen):
     value: Scalar
     when: Condition
 
+    def __str__(self) -> str:
+        return f"in files, a blank {self.field} means {_spoken(self.value)} where {self.when}"
+
 
 def broken_rules(rules: Iterable[Implies | BlankMeans], row: Mapping[str, Any]) -> list[Implies]:
     """The rules that a complete row of canonical values breaks."""
     return [rule for rule in rules if isinstance(rule, Implies) and not rule.holds(row)]
+
+
+def rule_checker(rules: Iterable[Implies | BlankMeans]) -> Callable[[Mapping[str, Any]], bool]:
+    """A fast test of whether a complete row of canonical values keeps all rules."""
+    compiled = [
+        (
+            rule.when.field,
+            frozenset(rule.when.values),
+            rule.then.field,
+            frozenset(rule.then.values),
+            rule.both_ways,
+        )
+        for rule in rules
+        if isinstance(rule, Implies)
+    ]
+
+    def keeps(row: Mapping[str, Any]) -> bool:
+        for when, premises, then, conclusions, both_ways in compiled:
+            if row[then] in conclusions:
+                if both_ways and row[when] not in premises:
+                    return False
+            elif row[when] in premises:
+                return False
+        return True
+
+    return keeps
 
 
 def _spoken(value: object) -> str:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, StrictInt, StrictStr
 
 from churn_core.errors import SchemaError
 from churn_core.schemas.rules import BlankMeans, Frozen, Implies, Scalar
 
-__all__ = ["FieldSpec", "FileColumn", "LabelSpec", "Role", "Rule", "SchemaSpec", "SliceSpec"]
+__all__ = ["FieldSpec", "FileColumn", "LabelSpec", "RoleName", "Rule", "SchemaSpec", "SliceSpec"]
 
-Role = Literal["numeric", "category", "flag"]
+RoleName = Literal["numeric", "category", "flag"]
 Rule = Annotated[Implies | BlankMeans, Field(discriminator="kind")]
 
-# What people may reword without making a model incompatible.
+# What people may reword, and how files may spell it, without making a model incompatible.
 _DOCUMENTATION = {"description", "unit", "example", "columns", "spellings"}
 
 
@@ -44,7 +45,7 @@ class FieldSpec(Frozen):
     """
 
     name: str
-    role: Role
+    role: RoleName
     description: str
     example: Scalar
     unit: str = ""
@@ -73,12 +74,26 @@ class FieldSpec(Frozen):
             return "true or false"
         if self.role == "category":
             return "one of " + ", ".join(repr(value) for value in self.values)
-        kind = "a whole number" if self.integer else "a number"
-        return "{} from {:g} to {:g}".format(kind, *self.bounds)
+        low, high = map(_plain, self.bounds)
+        return f"{'a whole number' if self.integer else 'a number'} from {low} to {high}"
+
+    def allows(self, value: object) -> bool:
+        """Whether `value` is a canonical value of this field."""
+        if self.role == "flag":
+            return isinstance(value, bool)
+        if self.role == "category":
+            return isinstance(value, str) and value in self.values
+        if isinstance(value, bool) or not isinstance(value, int if self.integer else int | float):
+            return False
+        low, high = self.bounds
+        return low <= value <= high
 
 
 class LabelSpec(Frozen):
     """The column that says who churned, and which of its values mean yes and no.
+
+    Case and punctuation of the values do not count, and where a value is a word for yes or
+    no (`yes`, `true`, `1`), the other such words are understood too.
 
     Attributes:
         name: Name in prepared data, and the first to look for in files.
@@ -91,31 +106,28 @@ class LabelSpec(Frozen):
     negative: tuple[StrictStr | StrictInt, ...] = ("No", "0", "false")
 
     @property
-    def bounds(self) -> tuple[float, float]:
-        """Smallest and largest allowed number of a numeric field.
-
-        Raises:
-            SchemaError: The field is not numeric.
-        """
-        if self.ge is None or self.le is None:
-            raise SchemaError(f"field {self.name!r} is not numeric: it has no bounds")
-        return self.ge, self.le
-
-    @property
     def allowed(self) -> str:
         """The allowed values in words."""
         return "one of " + ", ".join(repr(str(value)) for value in (*self.positive, *self.negative))
 
 
 class SliceSpec(Frozen):
-    """A field by which quality is checked group by group; `edges` cut a numeric field."""
+    """A field by which quality is checked group by group.
+
+    Attributes:
+        edges: Where a numeric field is cut: `(12, 36)` gives up to 12, above 12 to 36, above 36.
+    """
 
     field: str
     edges: tuple[float, ...] = ()
 
 
 class SchemaSpec(Frozen):
-    """Who a customer is."""
+    """Who a customer is.
+
+    Attributes:
+        id_columns: Other names of the column in files that names the customer, best first.
+    """
 
     name: str
     version: int
@@ -133,7 +145,7 @@ class SchemaSpec(Frozen):
             SchemaError: There is none.
         """
         try:
-            return self._by_name[name]
+            return self.fields[self.positions[name]]
         except KeyError:
             raise SchemaError(f"schema {self.name!r} has no field {name!r}") from None
 
@@ -147,22 +159,41 @@ class SchemaSpec(Frozen):
         return {field.name: index for index, field in enumerate(self.fields)}
 
     @cached_property
-    def _by_name(self) -> dict[str, FieldSpec]:
-        return {field.name: field for field in self.fields}
-
-    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides which customers are valid and what they mean."""
-        content = self.model_dump(mode="json")
-        content.pop("description")
-        content.pop("id_columns")
+        """SHA-256 of all that decides which customers are valid and what they mean.
+
+        Documentation, spellings in files and slices have no part in it.
+        """
+        content = self.model_dump(mode="json", exclude={"description", "id_columns", "slices"})
         content["label"].pop("columns")
-        for field in content["fields"]:
-            for key in _DOCUMENTATION:
-                field.pop(key)
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        content["rules"] = sorted((_with_floats(rule) for rule in content["rules"]), key=_canonical)
+        content["fields"] = [
+            {key: value for key, value in field.items() if key not in _DOCUMENTATION}
+            for field in content["fields"]
+        ]
+        return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
     def example(self) -> dict[str, Scalar]:
         """One valid customer, as it is sent on the wire."""
         return {"customer_id": "C-0001", **{field.name: field.example for field in self.fields}}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A checked copy; unlike pydantic's own, it does not keep what was cached."""
+        return self.model_validate({**dict(self), **(update or {})})
+
+
+def _canonical(content: object) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _with_floats(content: Any) -> Any:
+    """0 and 0.0 mean the same in a rule."""
+    if isinstance(content, dict):
+        return {key: _with_floats(value) for key, value in cast("dict[str, Any]", content).items()}
+    if isinstance(content, list):
+        return [_with_floats(value) for value in cast("list[Any]", content)]
+    return float(content) if isinstance(content, int) and not isinstance(content, bool) else content
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else repr(number)
