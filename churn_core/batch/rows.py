@@ -39,6 +39,8 @@ class RowFile(ABC):
         self.path = path
         with self._reading():
             self.header = self._header()
+        if not self.header:
+            raise DataError(f"{path} names no columns")
 
     def __iter__(self) -> Iterator[Sequence[object]]:
         """Each row's values in the order of the header.

@@ -1,0 +1,134 @@
+"""Validated, split customers: the one door through which later stages read data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from churn_core.errors import DataError
+from churn_core.schemas import SchemaSpec
+
+__all__ = ["PREPARED", "Part", "Prepared", "customer_schema", "load_prepared", "write_prepared"]
+
+PREPARED = Path("data/prepared/customers.parquet")
+_FINGERPRINT = b"churn.schema_fingerprint"
+_TYPES = {"category": pa.string(), "flag": pa.bool_(), "numeric": pa.float64()}
+
+
+class Part(NamedTuple):
+    """One side of the split.
+
+    Attributes:
+        table: `customer_id` and the schema's fields, in file order.
+        labels: int64 `[rows]`, 1 for churn.
+    """
+
+    table: pa.Table
+    labels: NDArray[np.int64]
+
+
+class Prepared:
+    """The prepared customers, read when they are asked for.
+
+    `train` and `holdout_features` never look at a label of the hold-out.
+    """
+
+    def __init__(self, path: Path, spec: SchemaSpec) -> None:
+        self.path = path
+        self.spec = spec
+        self._customers = ["customer_id", *spec.names]
+
+    @cached_property
+    def train(self) -> Part:
+        """The customers to fit on."""
+        return self._part("train")
+
+    @cached_property
+    def holdout(self) -> Part:
+        """The customers that no fit may see, for evaluation alone."""
+        return self._part("holdout")
+
+    @cached_property
+    def holdout_features(self) -> pa.Table:
+        """The customers of the hold-out without their outcomes."""
+        return self._read("holdout", self._customers)
+
+    @cached_property
+    def train_digest(self) -> str:
+        """SHA-256 of the training customers and their outcomes, in order."""
+        return _digest(self.train.table, self.train.labels)
+
+    @cached_property
+    def holdout_digest(self) -> str:
+        """SHA-256 of the hold-out's customers without their outcomes, in order."""
+        return _digest(self.holdout_features)
+
+    def _part(self, side: str) -> Part:
+        table = self._read(side, [*self._customers, self.spec.label.name])
+        labels = table.column(self.spec.label.name).to_numpy().astype(np.int64)
+        return Part(table.select(self._customers), labels)
+
+    def _read(self, side: str, columns: list[str]) -> pa.Table:
+        return pq.read_table(self.path, columns=columns, filters=[("split", "==", side)])
+
+
+def load_prepared(root: Path, spec: SchemaSpec) -> Prepared:
+    """Open `data/prepared`.
+
+    Raises:
+        DataError: It was not prepared yet, or for another schema.
+    """
+    path = root / PREPARED
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        raise DataError(f"{path} is missing or damaged; run `churn prepare`") from None
+    if metadata.get(_FINGERPRINT) != spec.fingerprint.encode():
+        raise DataError(f"{path} was prepared for another schema than {spec.name!r}; run `churn prepare`")
+    return Prepared(path, spec)
+
+
+def write_prepared(
+    root: Path, spec: SchemaSpec, customers: pa.Table, labels: NDArray[np.bool_], holdout: NDArray[np.bool_]
+) -> Path:
+    """Write valid customers and their sides.
+
+    Args:
+        customers: Has the columns of `customer_schema`.
+        holdout: True for rows that are held out.
+    """
+    schema = customer_schema(spec)
+    split = pa.array(np.where(holdout, "holdout", "train").tolist(), pa.string())
+    columns = [*customers.select(schema.names).cast(schema).columns, pa.array(labels), split]
+    table = pa.table(columns, names=[*schema.names, spec.label.name, "split"])
+    path = root / PREPARED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.replace_schema_metadata({_FINGERPRINT: spec.fingerprint}), path)
+    return path
+
+
+def customer_schema(spec: SchemaSpec) -> pa.Schema:
+    """Columns and types of a table of customers, without label and split."""
+    fields = [(field.name, pa.int64() if field.integer else _TYPES[field.role]) for field in spec.fields]
+    return pa.schema([("customer_id", pa.string()), *fields])
+
+
+def _digest(table: pa.Table, labels: NDArray[np.int64] | None = None) -> str:
+    digest = hashlib.sha256()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(f"{name}:{column.type}:{len(column)};".encode())
+        if pa.types.is_string(column.type):
+            digest.update(json.dumps(column.to_pylist()).encode())
+        else:
+            digest.update(column.to_numpy().astype("<f8").tobytes())
+    if labels is not None:
+        digest.update(labels.astype("<i8").tobytes())
+    return digest.hexdigest()
