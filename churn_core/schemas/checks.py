@@ -94,6 +94,8 @@ def _category(field: FieldSpec) -> Iterator[str]:
         yield "needs a vocabulary of different values"
     elif not all(value == value.strip() and 0 < len(value) <= 128 for value in field.values):
         yield "has a value that is empty, longer than 128 characters, or has blanks around it"
+    elif not all(map(str.isprintable, field.values)):
+        yield "has a value with characters that cannot be printed"
     else:
         yield from _values(field)
     if field.ge is not None or field.le is not None or field.integer:
