@@ -118,7 +118,8 @@ def install_project() -> None:
 def _install(*what: str) -> bool:
     pip = [str(PYTHON), "-m", "pip"]
     options = ["--no-deps", *([] if sys.stdout.isatty() else ["--quiet"])]
-    env = {"PIP_RETRIES": "2", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | os.environ
+    env = {} if os.access(Path.home(), os.W_OK) else {"UV_NO_CACHE": "1"}
+    env |= {"PIP_RETRIES": "2", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | os.environ
     uv = VENV / "bin" / "uv"
     if uv.exists() or _runs([*pip, "install", "-qqq", "--constraint", str(PINS), "uv"], env):
         command = [str(uv), "pip", "install", "--python", str(PYTHON), *options, *what]
