@@ -6,7 +6,7 @@ from churn_core.bundle.io import Bundle, read_bundle, write_bundle
 from churn_core.bundle.manifest import Manifest
 from churn_core.bundle.policy import DecisionPolicy, decision_policy
 from churn_core.bundle.scorer import Scorer
-from churn_core.bundle.stores import open_bundle, open_scorer
+from churn_core.bundle.stores import fetch_bundle, open_bundle, open_scorer
 
 __all__ = [
     "Bundle",
@@ -14,6 +14,7 @@ __all__ = [
     "Manifest",
     "Scorer",
     "decision_policy",
+    "fetch_bundle",
     "open_bundle",
     "open_scorer",
     "read_bundle",

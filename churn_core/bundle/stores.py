@@ -11,7 +11,7 @@ from churn_core.bundle.scorer import Scorer
 from churn_core.errors import BundleError
 from churn_core.protocols import Store
 
-__all__ = ["FileStore", "open_bundle", "open_scorer"]
+__all__ = ["FileStore", "fetch_bundle", "open_bundle", "open_scorer"]
 
 
 class FileStore:
@@ -26,6 +26,16 @@ class FileStore:
         return folder, "local"
 
 
+def fetch_bundle(ref: str) -> tuple[Path, str]:
+    """Find a bundle without reading it: its folder, and its version in the store.
+
+    Raises:
+        BundleError: There is none, or no store knows this kind of reference.
+        RegistryError: The registry does not hold it, or does not answer.
+    """
+    return _store(ref).fetch(ref)
+
+
 def open_bundle(ref: str) -> Bundle:
     """Find, read and verify a bundle.
 
@@ -33,8 +43,7 @@ def open_bundle(ref: str) -> Bundle:
         BundleError: It is missing or damaged, or no store knows this kind of reference.
         RegistryError: The registry does not hold it, or does not answer.
     """
-    folder, version = _store(ref).fetch(ref)
-    return read_bundle(folder, version)
+    return read_bundle(*fetch_bundle(ref))
 
 
 def open_scorer(ref: str) -> Scorer:

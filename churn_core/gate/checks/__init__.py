@@ -1,0 +1,1 @@
+"""The built-in checks; each is found by its name in the plugin group `checks`."""

@@ -1,0 +1,73 @@
+"""A verdict for readers; `Verdict.to_bytes` is the one for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from churn_core.gate.verdict import CheckResult, Verdict
+
+__all__ = ["headline", "markdown", "measurements"]
+
+_WORDS = {"pass": "passed", "fail": "failed", "warn": "passed, with a warning", "skip": "not asked"}
+
+
+def headline(verdict: Verdict) -> str:
+    """The verdict in one sentence."""
+    rivals = "the champion" if verdict.champion else "no champion yet"
+    ground = f"judged on {verdict.rows:,} held-out customers, against {rivals}"
+    if verdict.passed:
+        return f"The candidate may go into production ({ground})."
+    names = ", ".join(result.name for result in verdict.failures()) or "no check answered"
+    return f"The candidate is refused ({ground}): {names}."
+
+
+def measurements(result: CheckResult) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of metric, value, 95 % interval and what was asked."""
+    for name in dict.fromkeys((*result.numbers, *result.intervals, *result.thresholds)):
+        asked = str(result.thresholds[name]) if name in result.thresholds else ""
+        if name in result.intervals:
+            one = result.intervals[name]
+            yield name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}", asked
+        else:
+            value = f"{result.numbers[name]:.6g}" if name in result.numbers else "not defined"
+            yield name, value, "", asked
+
+
+def markdown(verdict: Verdict) -> str:
+    """The verdict as a Markdown page."""
+    return "\n".join(_lines(verdict)) + "\n"
+
+
+def _lines(verdict: Verdict) -> Iterator[str]:
+    yield f"# Gate: {'passed' if verdict.passed else 'refused'}"
+    yield from ("", headline(verdict), "", "| Check | Result | Finding |", "|---|---|---|")
+    for result in verdict.results:
+        yield f"| {_cell(result.name)} | {_WORDS[result.status]} | {_cell(result.sentence)} |"
+    for result in verdict.results:
+        yield from _section(result)
+    yield from ("", "## What was judged", "", "| | SHA-256 |", "|---|---|")
+    for label, digest in (
+        ("Candidate", verdict.candidate or "cannot be read"),
+        ("Champion", verdict.champion or "none"),
+        ("Policy", verdict.policy),
+        ("Customers and outcomes", verdict.data),
+        ("This verdict", verdict.digest),
+    ):
+        yield f"| {label} | `{digest}` |"
+
+
+def _section(result: CheckResult) -> Iterator[str]:
+    rows = list(measurements(result))
+    if not rows and not result.details:
+        return
+    yield from ("", f"## {_cell(result.name)}")
+    if rows:
+        yield from ("", "| Measure | Value | 95 % interval | Asked |", "|---|---|---|---|")
+        yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
+    if result.details:
+        yield ""
+        yield from (f"- {_cell(detail)}" for detail in result.details)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
