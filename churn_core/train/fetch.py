@@ -17,11 +17,9 @@ from churn_core.params import Params
 from churn_core.protocols import Dataset
 from churn_core.schemas import SchemaSpec
 from churn_core.train.datasets import open_dataset
+from churn_core.train.raw import RAW, SCHEMA, raw_file
 
-__all__ = ["RAW", "SCHEMA", "fetch", "raw_file"]
-
-RAW = Path("data/raw")
-SCHEMA = Path("data/schema.json")
+__all__ = ["fetch"]
 
 
 def fetch(params: Params, root: Path = Path()) -> Path:
@@ -50,19 +48,6 @@ def fetch(params: Params, root: Path = Path()) -> Path:
         file.replace(root / RAW / f"customers{file.suffix}")
     (root / SCHEMA).write_text(spec.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return raw_file(root)
-
-
-def raw_file(root: Path = Path()) -> Path:
-    """The file that was fetched.
-
-    Raises:
-        DataError: Nothing was fetched yet, or more than one file lies there.
-    """
-    files = sorted(path for path in (root / RAW).glob("customers.*") if path.suffix in SUFFIXES)
-    if len(files) != 1:
-        found = f"{len(files)} files of customers" if files else "no file of customers"
-        raise DataError(f"{root / RAW} holds {found}; run `churn fetch`")
-    return files[0]
 
 
 def _write(dataset: Dataset, name: str, folder: Path, root: Path) -> Path:

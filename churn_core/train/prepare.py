@@ -18,8 +18,8 @@ from churn_core.errors import DataError
 from churn_core.params import Params
 from churn_core.schemas import FieldProblem, SchemaSpec
 from churn_core.schemas.spelling import Reader, ReadRow
-from churn_core.train.fetch import raw_file
 from churn_core.train.prepared import PREPARED, customer_schema, write_prepared
+from churn_core.train.raw import raw_file
 from churn_core.train.rejects import REJECTS, Rejects
 from churn_core.train.split import check_enough, draw_holdout, profile_hashes
 
