@@ -10,7 +10,16 @@ from churn_core.schemas.problems import FieldProblem, field_problems
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
 from churn_core.schemas.spec import FieldSpec, FileColumn, LabelSpec, SchemaSpec, SliceSpec
 from churn_core.schemas.telcovision import TelcoVisionCustomer
-from churn_core.schemas.wire import BatchAnswer, BatchError, ChurnPrediction, ModelRef, Problem, Reason
+from churn_core.schemas.wire import (
+    BatchAnswer,
+    BatchError,
+    ChurnPrediction,
+    ModelInfo,
+    ModelRef,
+    Problem,
+    Reason,
+    SchemaInfo,
+)
 
 __all__ = [
     "BatchAnswer",
@@ -27,10 +36,12 @@ __all__ = [
     "IbmTelcoCustomer",
     "Implies",
     "LabelSpec",
+    "ModelInfo",
     "ModelRef",
     "Numeric",
     "Problem",
     "Reason",
+    "SchemaInfo",
     "SchemaSpec",
     "SliceSpec",
     "TelcoVisionCustomer",

@@ -5,19 +5,25 @@ Answers ignore unknown fields, so that an old client understands a newer service
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from churn_core.schemas.rules import Scalar
+from churn_core.schemas.spec import SchemaSpec
 
 __all__ = [
     "BatchAnswer",
     "BatchError",
     "ChurnPrediction",
+    "Metric",
+    "ModelInfo",
     "ModelRef",
     "Problem",
     "ProblemField",
     "Reason",
     "RiskLevel",
+    "SchemaInfo",
 ]
 
 RiskLevel = Literal["LOW", "MEDIUM", "HIGH"]
@@ -36,6 +42,49 @@ class ModelRef(Answer):
     name: str
     version: str
     digest: str
+
+
+class Metric(Answer):
+    """A measure of quality with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class ModelInfo(ModelRef):
+    """What a service tells about the model that answers.
+
+    Attributes:
+        members: The models that it averages.
+        metrics: Out-of-fold estimates on the training data.
+    """
+
+    schema_name: str
+    schema_version: int
+    schema_fingerprint: str
+    trainer: str
+    members: tuple[str, ...]
+    threshold: float
+    dataset: str
+    train_rows: int
+    metrics: dict[str, Metric]
+
+
+class SchemaInfo(Answer):
+    """The customers that a service answers.
+
+    Attributes:
+        spec: The schema as data; `churn_core.schemas.customer_class` makes a class of it.
+        json_schema: The same as JSON Schema, for clients in other languages.
+    """
+
+    name: str
+    version: int
+    fingerprint: str
+    example: dict[str, Scalar]
+    spec: SchemaSpec
+    json_schema: dict[str, Any]
 
 
 class Reason(Answer):

@@ -1,0 +1,46 @@
+"""`python -m churn_serve`: the service without the `churn` command, as containers start it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import churn_core
+from churn_core.errors import ChurnError
+from churn_serve.errors import SettingsError
+from churn_serve.server import run
+from churn_serve.settings import Settings
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a bundle; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environment()
+        bundle = options.bundle or settings.bundle
+        if not bundle:
+            raise SettingsError("name the bundle to serve with --bundle or CHURN_BUNDLE")
+        run(churn_core.load(bundle), options.host, options.port, settings, on_start=_announce)
+    except ChurnError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+def _announce(address: str) -> None:
+    print(f"serving at {address}", flush=True)  # noqa: T201
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m churn_serve", description="Serve a bundle over HTTP.")
+    parser.add_argument("--bundle", default="", help="folder, models:/name@alias or models:/name/version")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

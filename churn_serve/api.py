@@ -1,0 +1,176 @@
+"""Everything but predictions: model, schema, health, metrics, documentation.
+
+FastAPI documents predictions too, from signatures, though `churn_serve.service` answers them
+before a request gets here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Request, Response, Security
+from fastapi.security import APIKeyHeader
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from churn_core import __version__
+from churn_core.bundle import Manifest, Scorer
+from churn_core.schemas import BatchAnswer, ChurnPrediction, ModelInfo, ModelRef, Problem, SchemaInfo
+from churn_serve.errors import Refusal
+from churn_serve.exchange import Exchange
+from churn_serve.metrics import CONTENT_TYPE, Metrics
+from churn_serve.problems import PROBLEM_JSON, problem_body
+from churn_serve.settings import Settings
+
+__all__ = ["build_api"]
+
+_JSON = "application/json"
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body is not JSON"},
+    401: {"model": Problem, "description": "The API key is missing or unknown"},
+    413: {"model": Problem, "description": "The body is too large"},
+    415: {"model": Problem, "description": "The body has another type than JSON"},
+    422: {"model": Problem, "description": "A customer or a parameter is not allowed"},
+    503: {"model": Problem, "description": "No model is loaded"},
+}
+
+
+class Ready(BaseModel):
+    """The service answers, and with which model."""
+
+    status: str
+    model: ModelRef
+
+
+def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> FastAPI:
+    """The FastAPI application for one bundle, or for none yet."""
+    api: FastAPI = FastAPIOffline(
+        title="Churn prediction",
+        version=__version__,
+        redirect_slashes=False,
+        description="Whom will we lose, how sure is that, and what is it worth to call?",
+        dependencies=[Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
+        if settings.api_key_hashes
+        else [],
+    )
+    _add_health(api, scorer, metrics)
+    if scorer:
+        _add_information(api, scorer)
+        _document_predictions(api, scorer, settings)
+    for kind in (HTTPException, Refusal, Exception):
+        api.add_exception_handler(kind, _problem)
+    document = api.openapi()
+    _name_problems(document)
+    return api
+
+
+def _add_health(api: FastAPI, scorer: Scorer | None, metrics: Metrics) -> None:
+    @api.get("/health/live", tags=["health"])
+    async def live() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
+        """The process answers."""
+        return {"status": "alive"}
+
+    @api.get("/health/ready", tags=["health"], responses={503: _PROBLEMS[503]})
+    async def ready() -> Ready:  # pyright: ignore[reportUnusedFunction]
+        """A verified bundle answers."""
+        if scorer is None:
+            raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
+        scorer.predict(scorer.bundle.schema_spec.example(), explain=False)
+        return Ready(status="ready", model=scorer.model)
+
+    @api.get("/metrics", tags=["health"], response_class=Response)
+    async def prometheus() -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Counters and latencies in Prometheus' text format."""
+        return Response(metrics.render(scorer.model if scorer else None), media_type=CONTENT_TYPE)
+
+
+def _add_information(api: FastAPI, scorer: Scorer) -> None:
+    model, schema = _model_info(scorer.bundle, scorer.model), _schema_info(scorer)
+
+    @api.get("/model", tags=["information"])
+    async def describe_model() -> ModelInfo:  # pyright: ignore[reportUnusedFunction]
+        """The model that answers: version, digest, quality and origin."""
+        return model
+
+    @api.get("/schema", tags=["information"])
+    async def describe_schema() -> SchemaInfo:  # pyright: ignore[reportUnusedFunction]
+        """The customers that it answers: fields, allowed values, rules and an example."""
+        return schema
+
+
+def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> None:
+    """Signatures only: they are read for the documentation and never called."""
+    one = scorer.bundle.schema_spec.example()
+    customer = Annotated[scorer.customer_class, Body(examples=[one])]
+    many = Annotated[
+        list[scorer.customer_class],
+        Body(embed=True, examples=[[one]], max_length=settings.max_batch_rows),
+    ]
+
+    def predict(customer: Any, explain: bool = True) -> ChurnPrediction:  # type: ignore[return]
+        """The answer about one customer; `explain=false` leaves the reasons out."""
+
+    def predict_batch(customers: Any, explain: bool = True) -> BatchAnswer:  # type: ignore[return]
+        """Answers about many customers, in their order.
+
+        A customer that does not fit has `null` in `predictions` and his problems in `errors`.
+        """
+
+    predict.__annotations__["customer"] = customer
+    predict_batch.__annotations__["customers"] = many
+    for path, signature in (("/predict", predict), ("/predict/batch", predict_batch)):
+        api.post(path, tags=["predictions"], responses=_PROBLEMS)(signature)
+
+
+def _model_info(bundle: Manifest, model: ModelRef) -> ModelInfo:
+    return ModelInfo.model_validate(
+        {
+            **model.model_dump(),
+            "schema_name": bundle.schema_spec.name,
+            "schema_version": bundle.schema_spec.version,
+            "schema_fingerprint": bundle.schema_fingerprint,
+            "trainer": bundle.trainer,
+            "members": tuple(member.name for member in bundle.members),
+            "threshold": bundle.decision.threshold,
+            "dataset": bundle.lineage.dataset,
+            "train_rows": bundle.lineage.train_rows,
+            "metrics": {name: interval.model_dump() for name, interval in bundle.metrics.items()},
+        }
+    )
+
+
+def _schema_info(scorer: Scorer) -> SchemaInfo:
+    spec = scorer.bundle.schema_spec
+    return SchemaInfo(
+        name=spec.name,
+        version=spec.version,
+        fingerprint=spec.fingerprint,
+        example=spec.example(),
+        spec=spec,
+        json_schema=scorer.customer_class.model_json_schema(),
+    )
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    exchange: Exchange = request.scope["churn.exchange"]
+    if isinstance(error, HTTPException):
+        detail = f"{request.method} {request.url.path[:64]} is not what this service offers."
+        refusal = Refusal(error.status_code, detail)
+        headers = dict(error.headers or {})
+    elif isinstance(error, Refusal):
+        refusal = error
+        headers = {name.decode(): value.decode() for name, value in error.headers}
+    else:
+        refusal, headers = Refusal(500, "The service failed; the request was not the reason."), {}
+    body = problem_body(refusal, exchange.request_id)
+    return Response(body, refusal.status, headers, PROBLEM_JSON.decode())
+
+
+def _name_problems(document: dict[str, Any]) -> None:
+    """Give errors their media type: FastAPI documents all responses of a route as JSON."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if int(status) >= 400 and _JSON in response.get("content", {}):
+                    response["content"][PROBLEM_JSON.decode()] = response["content"].pop(_JSON)

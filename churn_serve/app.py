@@ -1,0 +1,27 @@
+"""Puts a service together. Importing this module starts and reads nothing."""
+
+from __future__ import annotations
+
+from churn_core.bundle import Scorer
+from churn_core.protocols import Sink
+from churn_serve.service import Service
+from churn_serve.settings import Settings
+
+__all__ = ["create_app"]
+
+
+def create_app(
+    scorer: Scorer | None = None, settings: Settings | None = None, sink: Sink | None = None
+) -> Service:
+    """A service as an ASGI application.
+
+    Args:
+        scorer: The verified bundle to answer from. Without one the service says that it is not
+            ready, until `Service.use` gives it one.
+        settings: How it behaves; the defaults ask for no key.
+        sink: Receives what was answered, for monitoring.
+    """
+    service = Service(settings or Settings(), sink)
+    if scorer:
+        service.use(scorer)
+    return service

@@ -1,0 +1,151 @@
+"""One request and its answer, as the service sees them."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from churn_core.schemas.wire import ProblemField
+from churn_serve.errors import Headers, Refusal
+
+__all__ = ["JSON", "Disconnected", "Exchange", "Message", "Receive", "Scope", "Send"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+JSON = b"application/json"
+_REQUEST_ID = re.compile(rb"[\x20-\x7e]{1,128}")
+_JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+_ANSWERS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class Disconnected(Exception):
+    """The caller went away before the request was complete."""
+
+
+class Exchange:
+    """Reads one request, gives it an id, and notes what was answered.
+
+    Attributes:
+        request_id: The caller's `X-Request-Id` if it is printable, else a new one.
+        started: When it came, on the clock of `time.perf_counter`.
+        status: Status of the response; 0 until it starts.
+        complete: Whether all of it was sent.
+        rows: Customers that were answered.
+    """
+
+    __slots__ = ("_send", "complete", "receive", "request_id", "rows", "scope", "started", "status")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self._send = send
+        self.started = time.perf_counter()
+        self.status = 0
+        self.complete = False
+        self.rows = 0
+        given = self.header(b"x-request-id") or b""
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of that (lower-case) name."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return value
+        return None
+
+    def flag(self, name: str, default: bool) -> bool:
+        """A query parameter that is `true` or `false`.
+
+        Raises:
+            Refusal: 422, it is anything else.
+        """
+        query: bytes = self.scope["query_string"]
+        if not query:
+            return default
+        values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name)
+        if not values:
+            return default
+        found = _ANSWERS.get(values[-1].lower())
+        if found is None:
+            error = ProblemField(field=name, message="is not allowed", allowed="true or false")
+            raise Refusal(422, f"The query parameter {name!r} must be true or false.", (error,))
+        return found
+
+    async def json_body(self, limit: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            Refusal: 415, it is not JSON or is compressed; 413, it has more than `limit` bytes.
+            Disconnected: The caller went away.
+        """
+        self._check_headers(limit)
+        message = await self._next()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            body = await self._rest(body, limit)
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+
+    async def _rest(self, body: bytes, limit: int) -> bytes:
+        chunks, size, more = [body], len(body), True
+        while more and size <= limit:
+            message = await self._next()
+            chunks.append(message.get("body", b""))
+            size += len(chunks[-1])
+            more = message.get("more_body", False)
+        return b"".join(chunks)
+
+    async def _next(self) -> Message:
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        return message
+
+    def _check_headers(self, limit: int) -> None:
+        kind = self.header(b"content-type")
+        if kind and not _JSON_TYPE.match(kind):
+            raise Refusal(415, "The body must be application/json.", headers=[(b"accept", JSON)])
+        coding = self.header(b"content-encoding")
+        if coding and coding.lower() != b"identity":
+            raise Refusal(
+                415, "The body must not be compressed.", headers=[(b"accept-encoding", b"identity")]
+            )
+        length = self.header(b"content-length") or b""
+        if length.isdigit() and int(length) > limit:
+            raise _too_large(limit)
+
+    async def reply(self, status: int, body: bytes, kind: bytes = JSON, headers: Headers = ()) -> None:
+        """Send a complete response."""
+        self.status = status
+        start = [
+            (b"content-type", kind),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", self.request_id.encode()),
+            (b"cache-control", b"no-store"),
+            *headers,
+        ]
+        await self._send({"type": "http.response.start", "status": status, "headers": start})
+        await self._send({"type": "http.response.body", "body": body})
+        self.complete = True
+
+    async def pass_on(self, message: Message) -> None:
+        """Send a message of another application, with the request's id."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = (b"x-request-id", self.request_id.encode())
+            message = {**message, "headers": [*message.get("headers", ()), own]}
+        await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.complete = True
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(413, f"The body must not be larger than {limit} bytes.")

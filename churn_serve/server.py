@@ -1,0 +1,91 @@
+"""The service on uvicorn."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Callable
+
+from churn_core.bundle import Scorer
+from churn_core.protocols import Sink
+from churn_serve.app import create_app
+from churn_serve.auth import require_protection
+from churn_serve.errors import AddressError, ServeError
+from churn_serve.logs import configure_logging
+from churn_serve.settings import Settings
+
+__all__ = ["listen", "run"]
+
+
+def run(
+    scorer: Scorer,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    settings: Settings | None = None,
+    sink: Sink | None = None,
+    on_start: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until the process is told to stop.
+
+    Args:
+        port: 0 for any free one.
+        on_start: Called with the service's URL once connections are accepted.
+
+    Raises:
+        Unprotected: Others could call without a key, and `CHURN_AUTH` does not allow it.
+        AddressError: Host or port cannot be had.
+        ServeError: uvicorn is not installed.
+    """
+    settings = settings or Settings.from_environment()
+    require_protection(settings, host)
+    try:
+        import uvicorn
+    except ModuleNotFoundError:
+        raise ServeError("serving needs uvicorn: pip install 'churn-serve[server]'") from None
+    with listen(host, port) as listener:
+        app = create_app(scorer, settings, sink)
+        app.warm()
+        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
+        configure_logging()
+        if on_start:
+            on_start(url(host, listener.getsockname()[1]))
+        # uvicorn ends cleanly on Ctrl-C, then raises it again.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        AddressError: Host or port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio disables Nagle's algorithm only where it is.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise AddressError(_sentence(host, port, error)) from None
+    return listener
+
+
+def url(host: str, port: int) -> str:
+    """Where a service on this address is reached from this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened on here
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _sentence(host: str, port: int, error: Exception) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken: stop what listens there, or choose another with --port"
+    if code == errno.EACCES:
+        return f"port {port} on {host} is reserved for administrators: choose one above 1023 with --port"
+    if isinstance(error, OverflowError):
+        return f"port {port} does not exist: ports go from 0 to 65535"
+    return f"cannot listen on {host}: it is no address of this machine"

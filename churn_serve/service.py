@@ -1,0 +1,164 @@
+"""The service as an ASGI application.
+
+It gives each request an id, asks for a key, answers predictions itself and leaves the rest to
+FastAPI (`churn_serve.api`), turns errors into problem documents, and counts and logs the outcome.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from churn_core.bundle import Scorer
+from churn_core.protocols import Sink
+from churn_serve.auth import ApiKeys
+from churn_serve.errors import Refusal
+from churn_serve.exchange import Disconnected, Exchange, Receive, Scope, Send
+from churn_serve.logs import log_failure, log_request
+from churn_serve.metrics import Metrics
+from churn_serve.predict import Predict, PredictBatch
+from churn_serve.problems import PROBLEM_JSON, problem_body
+from churn_serve.record import Recorder
+from churn_serve.settings import Settings
+
+__all__ = ["Service"]
+
+Endpoint = Callable[[Exchange], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# What is answered without a model, and without a key.
+_OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
+_OPEN_PAGES = frozenset({"/docs", "/redoc", "/openapi.json"})
+_ASSETS = "/static-offline-docs/"
+_MODEL_FREE = _OPEN_PATHS | {"/metrics"}
+# Paths that logs and metrics name; all others are "other", since a caller can invent any number.
+_ROUTES = frozenset({"/predict", "/predict/batch", "/model", "/schema"}) | _MODEL_FREE | _OPEN_PAGES
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+_CLIENT_LEFT = 499
+
+
+@dataclass(frozen=True)
+class Live:
+    """All that depends on the bundle in use; replaced as a whole when the bundle changes."""
+
+    scorer: Scorer | None
+    api: Callable[[], AsgiApp]
+    endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict[tuple[str, str], Endpoint])
+
+    @cached_property
+    def rest(self) -> AsgiApp:
+        """Everything but predictions, built when first asked for: a cold start on Lambda needs none of it."""
+        return self.api()
+
+
+class Service:
+    """Answers HTTP for one bundle at a time.
+
+    Attributes:
+        settings: How it behaves.
+        metrics: What it has answered.
+    """
+
+    def __init__(self, settings: Settings, sink: Sink | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._keys = ApiKeys(settings.api_key_hashes)
+        self._recorder = Recorder(sink) if sink else None
+        self._live = Live(None, self._builder(None))
+
+    @property
+    def scorer(self) -> Scorer | None:
+        return self._live.scorer
+
+    def use(self, scorer: Scorer) -> None:
+        """Answer from `scorer` from the next request on."""
+        endpoints: dict[tuple[str, str], Endpoint] = {
+            ("POST", "/predict"): Predict(scorer, self.settings, self._recorder),
+            ("POST", "/predict/batch"): PredictBatch(scorer, self.settings, self._recorder),
+        }
+        self._live = Live(scorer, self._builder(scorer), endpoints)
+
+    def warm(self) -> None:
+        """Build now what would delay the first request for anything but a prediction."""
+        _ = self._live.rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI entry point."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(Exchange(scope, receive, send))
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": "not supported"})
+
+    async def _http(self, exchange: Exchange) -> None:
+        try:
+            await self._answer(exchange)
+        except Refusal as refusal:
+            await _refuse(exchange, refusal)
+        except Disconnected:
+            exchange.status = _CLIENT_LEFT
+        except Exception as error:
+            log_failure("the service failed", error, exchange.request_id)
+            if exchange.complete:
+                return
+            if exchange.status:
+                raise  # the server has to cut the response that was begun
+            await _refuse(exchange, Refusal(500, "The service failed; the request was not the reason."))
+        finally:
+            self._note(exchange)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        path: str = exchange.scope["path"]
+        live = self._live
+        if self._keys:
+            self._authenticate(exchange, path)
+        endpoint = live.endpoints.get((exchange.scope["method"], path))
+        if endpoint:
+            await endpoint(exchange)
+        elif live.scorer is None and path not in _MODEL_FREE:
+            raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
+        else:
+            exchange.scope["churn.exchange"] = exchange
+            await live.rest(exchange.scope, exchange.receive, exchange.pass_on)
+
+    def _authenticate(self, exchange: Exchange, path: str) -> None:
+        if path in _OPEN_PATHS or path in _OPEN_PAGES or path.startswith(_ASSETS):
+            return
+        if not self._keys.accept(exchange.header(b"x-api-key")):
+            challenge = (b"www-authenticate", b'ApiKey header="X-API-Key"')
+            raise Refusal(401, "The header X-API-Key is missing or unknown.", headers=[challenge])
+
+    def _note(self, exchange: Exchange) -> None:
+        seconds = time.perf_counter() - exchange.started
+        path: str = exchange.scope["path"]
+        route = path if path in _ROUTES else "other"
+        method = exchange.scope["method"] if exchange.scope["method"] in _METHODS else "other"
+        self.metrics.observe(method, route, exchange.status, seconds, exchange.rows)
+        log_request(method, route, exchange.status, seconds, exchange.rows, exchange.request_id)
+
+    def _builder(self, scorer: Scorer | None) -> Callable[[], AsgiApp]:
+        def build() -> AsgiApp:
+            from churn_serve.api import build_api
+
+            return build_api(scorer, self.settings, self.metrics)
+
+        return build
+
+
+async def _refuse(exchange: Exchange, refusal: Refusal) -> None:
+    body = problem_body(refusal, exchange.request_id)
+    await exchange.reply(refusal.status, body, PROBLEM_JSON, refusal.headers)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Nothing to start or stop, but servers ask."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
