@@ -6,7 +6,6 @@ installed, makes the later stages run again.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -43,11 +42,21 @@ def fetch(params: Params, root: Path = Path()) -> Path:
     (root / RAW).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=(root / RAW).parent, prefix=".fetch-") as folder:
         file = _write(dataset, params.dataset.name, Path(folder), root)
-        shutil.rmtree(root / RAW, ignore_errors=True)
-        (root / RAW).mkdir()
+        _clear(root / RAW)
         file.replace(root / RAW / f"customers{file.suffix}")
     (root / SCHEMA).write_text(spec.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return raw_file(root)
+
+
+def _clear(folder: Path) -> None:
+    """Make room for the new file; what somebody else has put here is not thrown away."""
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        if path.stem != "customers" or path.suffix not in SUFFIXES:
+            raise DataError(
+                f"{path} was not fetched, and {folder} is for fetched data alone: move it elsewhere"
+            )
+        path.unlink()
 
 
 def _write(dataset: Dataset, name: str, folder: Path, root: Path) -> Path:

@@ -7,9 +7,24 @@ from pathlib import Path
 from typing import ClassVar
 
 from churn_core.batch.rows import CsvRows, ParquetRows, check_file, check_utf8
+from churn_core.errors import DataError
 from churn_core.train.datasets import dataset
+from churn_core.train.raw import RAW
 
-__all__ = ["CsvFile", "ParquetFile"]
+__all__ = ["CsvFile", "ParquetFile", "own_file"]
+
+
+def own_file(path: str, root: Path) -> Path:
+    """A file that somebody names in an option.
+
+    Raises:
+        DataError: It is missing, a folder or empty, or lies where fetched data are put.
+    """
+    source = root / path
+    check_file(source)
+    if source.resolve().is_relative_to((root / RAW).resolve()):
+        raise DataError(f"{source} lies in {RAW}, which fetching replaces: move it elsewhere")
+    return source
 
 
 @dataset
@@ -29,8 +44,7 @@ class CsvFile:
         Raises:
             DataError: It is missing, a folder, empty, not UTF-8, or not separated by commas.
         """
-        source = root / self.path
-        check_file(source)
+        source = own_file(self.path, root)
         check_utf8(source)
         CsvRows(source)
         return Path(shutil.copyfile(source, folder / "customers.csv"))
@@ -53,7 +67,6 @@ class ParquetFile:
         Raises:
             DataError: It is missing, a folder, empty, or not Parquet.
         """
-        source = root / self.path
-        check_file(source)
+        source = own_file(self.path, root)
         ParquetRows(source)
         return Path(shutil.copyfile(source, folder / "customers.parquet"))

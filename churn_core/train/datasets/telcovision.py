@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ValidationError
 
-from churn_core.batch.rows import check_file
 from churn_core.errors import DataError
 from churn_core.train.datasets import dataset
+from churn_core.train.datasets.files import own_file
 
 __all__ = ["POINTER", "TelcoVision"]
 
@@ -42,10 +42,8 @@ class TelcoVision:
                 neither here nor on a remote.
         """
         pointer = _read_pointer(root / POINTER)
-        source = root / self.path if self.path else (root / POINTER).with_name(pointer.path)
-        if self.path:
-            check_file(source)
-        elif not pointer.describes(source):
+        source = own_file(self.path, root) if self.path else (root / POINTER).with_name(pointer.path)
+        if not self.path and not pointer.describes(source):
             _pull(root)
         if not pointer.describes(source):
             raise DataError(f"{source} is not the file of {POINTER}: its MD5 is not {pointer.md5}")
