@@ -160,6 +160,9 @@ def _refuse_code(cls: type[Customer]) -> None:
 
 
 def _field_specs(cls: type[Customer]) -> tuple[FieldSpec, ...]:
+    for name in inspect.get_annotations(cls):
+        if name in Customer.__class_vars__:  # pydantic would leave it out without a word
+            raise SchemaError(f"{cls.__name__}: the field name {name!r} is reserved")
     return tuple(_field_spec(name, info) for name, info in cls.model_fields.items() if name != "customer_id")
 
 

@@ -179,7 +179,8 @@ class SchemaSpec(Frozen):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A checked copy; unlike pydantic's own, it does not keep what was cached."""
-        return self.model_validate({**dict(self), **(update or {})})
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return self.model_validate({**values, **(update or {})})
 
 
 def _canonical(content: object) -> str:

@@ -30,7 +30,7 @@ _BLANK_WORDS = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none"
 _MEANINGFUL = re.compile(r"(?<=\d)[.,](?=\d)|^-(?=\d)")
 _MARKS = {".": "\ue000", ",": "\ue000", "-": "\ue001"}
 # Bounds what a column of ever new spellings can make a vocabulary remember.
-_MOST_SPELLINGS = 10_000
+_MOST_SPELLINGS, _LONGEST_SPELLING = 10_000, 256
 
 BLANK = object()
 
@@ -107,7 +107,7 @@ class Vocabulary:
             if is_blank(value):
                 return BLANK
             raise Misfit("is not in the vocabulary")
-        if isinstance(value, str) and len(self.raw) < _MOST_SPELLINGS:
+        if isinstance(value, str) and len(value) <= _LONGEST_SPELLING and len(self.raw) < _MOST_SPELLINGS:
             self.raw[value] = canonical
         return canonical
 
