@@ -267,7 +267,7 @@ def _gain(sample: Sample, counts: Floats, share: float) -> Floats:
 
 def _calibration_slope(sample: Sample, counts: Floats) -> Floats:
     centre, scale = float(np.mean(sample.logits)), float(np.std(sample.logits))
-    if scale < _EPSILON:
+    if sample.logits[0] == sample.logits[-1]:  # sorted: all are equal
         return np.full(len(counts), np.nan)
     design = np.column_stack((np.ones(len(sample)), (sample.logits - centre) / scale))
     return logistic_fit(design, np.zeros(len(sample)), sample.labels, counts)[:, 1] / scale
