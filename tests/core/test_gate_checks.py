@@ -247,22 +247,22 @@ def test_a_champion_whose_schema_cannot_be_read(good: Scorer, data: EvaluationDa
     ],
 )
 def test_floors(bounds: dict[str, Any], status: str, good: Scorer, data: EvaluationData) -> None:
-    assert ask(Floors(**bounds), good, data).status == status
+    assert ask(Floors(bounds), good, data).status == status
 
 
 def test_a_floor_binds_the_worse_end_of_the_interval(good: Scorer, data: EvaluationData) -> None:
-    found = ask(Floors(roc_auc=0.5, log_loss=0.9), good, data).intervals
+    found = ask(Floors({"roc_auc": 0.5, "log_loss": 0.9}), good, data).intervals
     auc, loss = found["roc_auc"], found["log_loss"]
     assert auc.low < auc.value < auc.high
-    assert ask(Floors(roc_auc=auc.low), good, data).status == "pass"
-    assert ask(Floors(roc_auc=auc.low + 1e-6), good, data).status == "fail"
-    assert ask(Floors(log_loss=loss.high), good, data).status == "pass"
-    assert ask(Floors(log_loss=loss.high - 1e-6), good, data).status == "fail"
+    assert ask(Floors({"roc_auc": auc.low}), good, data).status == "pass"
+    assert ask(Floors({"roc_auc": auc.low + 1e-6}), good, data).status == "fail"
+    assert ask(Floors({"log_loss": loss.high}), good, data).status == "pass"
+    assert ask(Floors({"log_loss": loss.high - 1e-6}), good, data).status == "fail"
 
 
 def test_a_metric_that_is_not_defined_fails(data: EvaluationData, tmp_path: Path) -> None:
     constant = opened(logistic_bundle(tmp_path, weights={}, intercept=-1.0).folder)
-    result = ask(Floors(calibration_slope=[0.8, 1.25]), constant, data)
+    result = ask(Floors({"calibration_slope": (0.8, 1.25)}), constant, data)
     assert result.status == "fail"
     assert "not defined" in result.sentence
     assert result.intervals == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -21,7 +22,7 @@ class BundleIntact(Frozen):
         parity: Largest difference in probability allowed between graph and estimators.
     """
 
-    parity: float = Field(1e-6, ge=0, lt=1)
+    parity: Annotated[float, Field(ge=0, lt=1)] = 1e-6
 
     def check(self, evidence: Evidence) -> CheckResult:
         problems = (*self._made_well(evidence), *_unseen(evidence), *_answers(evidence))
