@@ -39,5 +39,5 @@ def invalid_customer(error: InvalidCustomer, body: bytes, schema: str) -> Refusa
     try:
         from_json(body)
     except ValueError:
-        return Refusal(400, f"{error.problems[0].message.capitalize()}.")
+        return Refusal(400, f"The body cannot be read: {error.problems[0].message}.")
     return Refusal(422, f"The customer does not fit schema {schema!r}.", problem_fields(error.problems))

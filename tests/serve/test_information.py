@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from churn_core.bundle import Scorer
+from churn_core.schemas import IbmTelcoCustomer, ModelInfo, SchemaInfo, customer_class
+from churn_serve import create_app
+from tests.support.http import Caller
+
+
+def test_model_tells_which_one_answers(call: Caller, scorer: Scorer) -> None:
+    model = ModelInfo.model_validate_json(call("GET", "/model").content)
+    assert (model.name, model.version, model.digest) == tuple(scorer.model.model_dump().values())
+    assert model.threshold == scorer.bundle.decision.threshold
+    assert model.metrics["roc_auc"].low == 0.83
+
+
+def test_schema_is_enough_to_make_a_customer(call: Caller, customer: dict[str, Any]) -> None:
+    schema = SchemaInfo.model_validate_json(call("GET", "/schema").content)
+    assert schema.fingerprint == IbmTelcoCustomer.spec.fingerprint
+    assert customer_class(schema.spec).parse(customer).customer_id == "C-7"
+    assert schema.json_schema["properties"].keys() == customer.keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/predict/", 404),
+        ("GET", "/predict", 405),
+        ("DELETE", "/model", 405),
+    ],
+)
+def test_what_is_not_offered_is_a_problem(call: Caller, method: str, path: str, status: int) -> None:
+    response = call(method, path)
+    assert response.status_code == response.json()["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["x-request-id"] == response.json()["request_id"]
+    assert ("allow" in response.headers) is (status == 405)
+
+
+def test_readiness_names_the_model(call: Caller, scorer: Scorer) -> None:
+    assert call("GET", "/health/live").json() == {"status": "alive"}
+    ready = call("GET", "/health/ready")
+    assert ready.json() == {"status": "ready", "model": scorer.model.model_dump()}
+
+
+def test_not_ready_until_there_is_a_model(scorer: Scorer, customer: dict[str, Any]) -> None:
+    service = create_app()
+    call = Caller(service)
+    assert call("GET", "/health/live").status_code == 200
+    assert call("GET", "/metrics").status_code == 200
+    for method, path in [("GET", "/health/ready"), ("POST", "/predict"), ("GET", "/model")]:
+        response = call(method, path)
+        assert response.status_code == response.json()["status"] == 503
+        assert response.headers["retry-after"] == "1"
+    service.use(scorer)
+    assert call("GET", "/health/ready").status_code == 200
+    assert call("POST", "/predict", json=customer).status_code == 200
+
+
+def test_openapi_describes_the_bundles_customers(call: Caller, scorer: Scorer) -> None:
+    document = call("GET", "/openapi.json").json()
+    assert set(document["paths"]) == {
+        "/predict", "/predict/batch", "/model", "/schema", "/health/live", "/health/ready", "/metrics",
+    }  # fmt: skip
+    operation = document["paths"]["/predict"]["post"]
+    body = operation["requestBody"]["content"]["application/json"]["schema"]
+    model = document["components"]["schemas"][body["$ref"].rpartition("/")[2]] if "$ref" in body else body
+    text = str(body) + str(model)
+    assert "Month-to-month" in str(document["components"]["schemas"])
+    assert "C-0001" in text
+    assert [parameter["name"] for parameter in operation["parameters"]] == ["explain"]
+    assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith(
+        "ChurnPrediction"
+    )
+    assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in str(document["paths"])
+    assert scorer.bundle.schema_spec.description.splitlines()[0] in str(document)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_documentation_needs_no_internet(call: Caller, page: str) -> None:
+    html = call("GET", page).text
+    sources = re.findall(r"(?:src|href)=\"([^\"]+)\"", html)
+    assert sources
+    for source in sources:
+        assert source.startswith("/static-offline-docs/")
+        assert call("GET", source).status_code == 200

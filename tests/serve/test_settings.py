@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from pydantic import ValidationError
+
+from churn_serve import Settings
+from churn_serve.errors import SettingsError
+
+HASH = hashlib.sha256(b"key").hexdigest()
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+    assert Settings.from_environment({"CHURN_AUTH": "", "CHURN_MAX_BODY_BYTES": ""}) == Settings()
+
+
+def test_every_variable_is_read() -> None:
+    found = Settings.from_environment(
+        {
+            "CHURN_BUNDLE": "/model",
+            "CHURN_AUTH": "iam",
+            "CHURN_API_KEY_HASHES": f" {HASH.upper()},\n{HASH} ",
+            "CHURN_MAX_BODY_BYTES": "10",
+            "CHURN_MAX_BATCH_BYTES": "20",
+            "CHURN_MAX_BATCH_ROWS": "30",
+        }
+    )
+    assert found.model_dump() == {
+        "bundle": "/model",
+        "auth": "iam",
+        "api_key_hashes": (HASH, HASH),
+        "max_body_bytes": 10,
+        "max_batch_bytes": 20,
+        "max_batch_rows": 30,
+    }
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"CHURN_AUTH": "maybe"}, "CHURN_AUTH"),
+        ({"CHURN_AUTH": "none", "CHURN_API_KEY_HASHES": HASH}, "contradicts CHURN_API_KEY_HASHES"),
+        ({"CHURN_MAX_BODY_BYTES": "many"}, "CHURN_MAX_BODY_BYTES"),
+        ({"CHURN_MAX_BATCH_ROWS": "0"}, "CHURN_MAX_BATCH_ROWS"),
+        ({"CHURN_API_KEY_HASHES": f"{HASH},my-secret-key"}, "CHURN_API_KEY_HASHES: entry 2 is not a SHA-256"),
+    ],
+)
+def test_a_wrong_value_is_named_and_not_repeated(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        Settings.from_environment(environment)
+    assert "my-secret-key" not in str(caught.value)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().auth = "none"  # type: ignore[misc]
