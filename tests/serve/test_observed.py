@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,13 +18,10 @@ from tests.support.http import Caller
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    logger = logging.getLogger("churn_serve")
-    before = (logger.handlers[:], logger.level, logger.propagate)
+def log() -> io.StringIO:
     stream = io.StringIO()
     configure_logging(stream)
-    yield stream
-    logger.handlers[:], logger.level, logger.propagate = before
+    return stream
 
 
 def _lines(log: io.StringIO) -> list[dict[str, Any]]:
@@ -53,8 +50,9 @@ def test_each_request_is_one_line_without_the_customer(
 
 
 def test_nothing_is_logged_until_somebody_asks(
-    call: Caller, customer: dict[str, Any], capfd: pytest.CaptureFixture[str]
+    call: Caller, customer: dict[str, Any], logger: logging.Logger, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    assert not logger.handlers
     call("POST", "/predict", json=customer)
     assert capfd.readouterr() == ("", "")
 
