@@ -115,13 +115,21 @@ class Member:
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """One compared model: means over the folds, standard errors in `spread`."""
+    """One compared model: means over the folds, standard errors in `spread`.
+
+    Attributes:
+        metrics: `roc_auc`, `log_loss`, `brier`, `accuracy` and `f1`; empty if it failed.
+        seconds: What its cross-validation took.
+        weight: Its weight in the ensemble; 0 if it was not chosen.
+        note: Tuned hyper-parameters, or why it failed.
+    """
 
     model: str
     metrics: Mapping[str, float]
     spread: Mapping[str, float]
     seconds: float
     chosen: bool = False
+    weight: float = 0.0
     note: str = ""
 
 

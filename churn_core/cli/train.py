@@ -1,0 +1,91 @@
+"""`churn train`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churn_core.cli.options import pipeline_options, settings
+from churn_core.cli.progress import step_bar
+
+if TYPE_CHECKING:
+    from churn_core.bundle import Bundle
+    from churn_core.protocols import LeaderboardRow
+
+__all__ = ["show_leaderboard", "train"]
+
+_COLUMNS = ("model", "ROC AUC", "log loss", "Brier", "accuracy", "F1", "seconds", "weight", "note")
+
+
+@click.command()
+@pipeline_options
+def train(root: Path, params_file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Train, calibrate and export the candidate bundle."""
+    from churn_core.train import run
+    from churn_core.train.leaderboard import read_leaderboard
+
+    params = settings(root, params_file, overrides)
+    with step_bar() as progress:
+        bundle = run(params, root, progress)
+    rows = read_leaderboard(root)
+    if as_json:
+        click.echo(json.dumps(_answer(bundle, rows)))
+        return
+    show_leaderboard(rows)
+    _show_bundle(bundle)
+
+
+def show_leaderboard(rows: Sequence[LeaderboardRow]) -> None:
+    """Print the compared models, the best first: a table on a terminal, else plain columns."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table(box=None if not terminal else Table().box, pad_edge=False)
+    for name in _COLUMNS:
+        table.add_column(name, justify="left" if name in ("model", "note") else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*_cells(row), style="bold" if row.chosen else "")
+    Console(width=None if terminal else 160).print(table)
+
+
+def _cells(row: LeaderboardRow) -> list[str]:
+    metrics = [_figure(row, name) for name in ("roc_auc", "log_loss", "brier", "accuracy", "f1")]
+    weight = f"{row.weight:.2f}" if row.chosen else ""
+    return [row.model, *metrics, f"{row.seconds:.1f}", weight, row.note]
+
+
+def _figure(row: LeaderboardRow, name: str) -> str:
+    if name not in row.metrics:
+        return "-"
+    return f"{row.metrics[name]:.4f} ±{row.spread[name]:.4f}"
+
+
+def _show_bundle(bundle: Bundle) -> None:
+    manifest = bundle.manifest
+    rows = manifest.lineage.train_rows
+    click.echo(f"bundle {bundle.folder} ({manifest.digest[:12]}); out of fold on {rows:,} training rows:")
+    for name, metric in manifest.metrics.items():
+        click.echo(f"  {name:<9} {metric.value:.4f}  95 % interval {metric.low:.4f} to {metric.high:.4f}")
+    parity = manifest.parity
+    click.echo(
+        f"  graph and estimators differ by {parity.max_difference:.1e} at most, on {parity.rows:,} rows"
+    )
+
+
+def _answer(bundle: Bundle, rows: Sequence[LeaderboardRow]) -> dict[str, object]:
+    manifest = bundle.manifest
+    return {
+        "bundle": str(bundle.folder),
+        "digest": manifest.digest,
+        "metrics": {name: metric.model_dump() for name, metric in manifest.metrics.items()},
+        "parity": manifest.parity.model_dump(),
+        "leaderboard": [asdict(row) for row in rows],
+    }

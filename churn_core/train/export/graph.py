@@ -1,0 +1,68 @@
+"""An ONNX graph under construction, written so that equal input gives equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, checker, helper, numpy_helper
+
+from churn_core.bundle.session import INPUT, OUTPUT
+
+__all__ = ["DOUBLE", "FLOAT", "ML", "GraphBuilder"]
+
+ML = "ai.onnx.ml"
+DOUBLE, FLOAT = int(TensorProto.DOUBLE), int(TensorProto.FLOAT)
+
+# The oldest versions that hold every operator in use: read by every runtime since 2022.
+_OPSET, _ML_OPSET, _IR = 17, 3, 8
+
+
+class GraphBuilder:
+    """Collects nodes and constants; tensors go by generated names.
+
+    Attributes:
+        columns: Width of the input.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def node(self, operator: str, inputs: Sequence[str], domain: str = "", **attributes: Any) -> str:
+        """Append a node.
+
+        Returns:
+            The name of its one output.
+        """
+        name = f"t{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, list(inputs), [name], domain=domain, **attributes))
+        return name
+
+    def constant(self, value: Any, kind: type = np.float32) -> str:
+        """Append a constant: integers as int64, all else as `kind`.
+
+        Returns:
+            Its name.
+        """
+        array: NDArray[Any] = np.asarray(value)
+        array = array.astype(np.int64 if array.dtype.kind in "iu" else kind)
+        name = f"c{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(array, name))
+        return name
+
+    def finish(self, result: str) -> bytes:
+        """The model, with tensor `result` of shape `[rows]` as its output."""
+        self._nodes.append(helper.make_node("Identity", [result], [OUTPUT]))
+        taken = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, self.columns])
+        given = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None])
+        graph = helper.make_graph(self._nodes, "churn", [taken], [given], self._constants)
+        domains = {node.domain for node in self._nodes}
+        opsets = [helper.make_opsetid("", _OPSET)]
+        opsets += [helper.make_opsetid(ML, _ML_OPSET)] if ML in domains else []
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="churn")
+        checker.check_model(model)
+        return model.SerializeToString(deterministic=True)

@@ -1,0 +1,107 @@
+"""scikit-learn's models, read from their fitted attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_core.bundle.session import INPUT
+from churn_core.train.blend import SMALLEST
+from churn_core.train.export.forest import Tree, add_forest, not_above
+from churn_core.train.export.graph import DOUBLE, FLOAT, GraphBuilder
+
+__all__ = ["forest", "gradient_boosting", "linear", "naive_bayes", "network", "single_tree"]
+
+Scale = NDArray[np.float64]
+
+_ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
+
+
+def linear(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+    """Logistic regression and linear discriminant analysis."""
+    weights = np.asarray(model.coef_, dtype=np.float64).ravel() / scale
+    return _dense(graph, INPUT, weights[:, None], np.asarray(model.intercept_))
+
+
+def network(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+    """A multi-layer perceptron up to the log-odds that its last layer gives."""
+    if model.out_activation_ != "logistic":
+        raise ValueError("only binary log loss is known")
+    tensor = INPUT
+    for layer, (weights, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        if layer and model.activation != "identity":
+            tensor = graph.node(_ACTIVATIONS[model.activation], [tensor])
+        unscaled = weights / scale[:, None] if layer == 0 else weights
+        tensor = _dense(graph, tensor, unscaled, bias)
+    return tensor
+
+
+def naive_bayes(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+    """Gaussian naive Bayes: a difference of sums of squared distances.
+
+    In float64: a value that is rare in a class lies many deviations away, and the two sums
+    are large where their difference is not.
+    """
+    means, variances = model.theta_ * scale, model.var_ * scale**2
+    prior = np.log(model.class_prior_[1]) - np.log(model.class_prior_[0])
+    constant = prior - 0.5 * (np.log(variances[1]) - np.log(variances[0])).sum()
+    features = graph.node("Cast", [INPUT], to=DOUBLE)
+    squares: list[str] = []
+    for mean, deviation in zip(means, np.sqrt(variances), strict=True):
+        off = graph.node("Sub", [features, graph.constant(mean, np.float64)])
+        distance = graph.node("Mul", [off, graph.constant(1 / deviation, np.float64)])
+        squares.append(graph.node("Mul", [distance, distance]))
+    half = graph.constant(np.full((len(scale), 1), 0.5), np.float64)
+    total = graph.node("MatMul", [graph.node("Sub", squares), half])
+    odds = graph.node("Add", [total, graph.constant([constant], np.float64)])
+    return graph.node("Cast", [odds], to=FLOAT)
+
+
+def single_tree(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+    """A decision tree."""
+    return _from_shares(graph, [_shares(model.tree_, scale, 1)])
+
+
+def forest(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+    """Random forests and extra trees: the mean of the trees' class shares."""
+    count = len(model.estimators_)
+    return _from_shares(graph, [_shares(tree.tree_, scale, count) for tree in model.estimators_])
+
+
+def gradient_boosting(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+    """Boosted regression trees on top of the log-odds of the churn rate."""
+    prior = np.clip(model.init_.class_prior_[1], np.finfo(np.float32).eps, 1 - np.finfo(np.float32).eps)
+    trees = [
+        _tree(stage.tree_, scale, stage.tree_.value[:, 0, :] * model.learning_rate)
+        for stage in model.estimators_[:, 0]
+    ]
+    return add_forest(graph, trees, [float(np.log(prior) - np.log1p(-prior))])
+
+
+def _dense(graph: GraphBuilder, tensor: str, weights: NDArray[Any], bias: NDArray[Any]) -> str:
+    return graph.node("Gemm", [tensor, graph.constant(weights), graph.constant(bias)])
+
+
+def _tree(tree: Any, scale: Scale, value: NDArray[np.float64]) -> Tree:
+    leaf = tree.children_left < 0
+    feature = np.where(leaf, 0, tree.feature)
+    threshold = not_above(tree.threshold * scale[feature])
+    return Tree(feature, threshold, tree.children_left, tree.children_right, value)
+
+
+def _shares(tree: Any, scale: Scale, count: int) -> Tree:
+    classes = tree.value[:, 0, :]
+    return _tree(tree, scale, classes / classes.sum(axis=1, keepdims=True) / count)
+
+
+def _from_shares(graph: GraphBuilder, trees: list[Tree]) -> str:
+    """Log-odds from the shares of both classes: `1 - p` would lose all digits near certainty.
+
+    Logarithms are taken in float64: in float32 the runtime's last digit depends on the number of rows.
+    """
+    shares = graph.node("Cast", [add_forest(graph, trees, [0.0, 0.0])], to=DOUBLE)
+    logs = graph.node("Log", [graph.node("Max", [shares, graph.constant(SMALLEST, np.float64)])])
+    odds = graph.node("MatMul", [logs, graph.constant([[-1.0], [1.0]], np.float64)])
+    return graph.node("Cast", [odds], to=FLOAT)
