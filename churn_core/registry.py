@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from churn_core.errors import PluginError
 
-__all__ = ["GROUPS", "PluginInfo", "get", "names", "plugins"]
+if TYPE_CHECKING:
+    from churn_core.schemas import Customer
+
+__all__ = ["GROUPS", "PluginInfo", "get", "names", "plugins", "unreadable_distributions"]
 
 # Group -> the attributes that its protocol (see `churn_core.protocols`) asks of a plugin.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "schemas": ("spec", "model_validate_json"),
+    "schemas": ("spec", "parse"),
     "datasets": ("schema", "fetch"),
     "features": ("version", "columns", "compute"),
     "trainers": ("train",),
@@ -34,6 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "sinks": ("write",),
     "engines": ("score",),
 }
+_PREFIX = "churn_core."
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def plugins(group: str) -> Iterator[PluginInfo]:
     """
     for name, points in sorted(_points(group).items()):
         for point in points:
-            yield PluginInfo(group, name, point.value, *_origin(point))
+            yield PluginInfo(group, name, point.value, *_origin(point.dist))
 
 
 def names(group: str) -> tuple[str, ...]:
@@ -63,11 +67,20 @@ def names(group: str) -> tuple[str, ...]:
     return tuple(sorted(_points(group)))
 
 
+def unreadable_distributions() -> tuple[str, ...]:
+    """Installed distributions whose list of plugins is damaged; their plugins are not found."""
+    return tuple(_scan().unreadable)
+
+
+@overload
+def get(group: Literal["schemas"], name: str) -> type[Customer]: ...
+@overload
+def get(group: str, name: str) -> Any: ...
 def get(group: str, name: str) -> Any:
     """Import one plugin.
 
     Returns:
-        The object that the entry point names: a class for every group.
+        The class that the entry point names.
 
     Raises:
         PluginError: It is unknown, named twice, cannot be imported, or lacks what its
@@ -77,43 +90,79 @@ def get(group: str, name: str) -> Any:
     if not points:
         raise PluginError(_unknown(group, name))
     if len(points) > 1:
-        owners = " and ".join(_origin(point)[0] for point in points)
+        owners = " and ".join(_origin(point.dist)[0] for point in points)
         raise PluginError(f"plugin {name!r} of group {group!r} is provided by {owners}: remove one")
     return _load(group, points[0])
 
 
 def _load(group: str, point: EntryPoint) -> Any:
-    owner = "{} {}".format(*_origin(point))
+    plugin = f"plugin {point.name!r} of group {group!r} from {' '.join(_origin(point.dist)).strip()}"
     try:
-        plugin = point.load()
-    except Exception as error:
-        raise PluginError(
-            f"plugin {point.name!r} of group {group!r} from {owner} cannot be imported "
-            f"({point.value}): {type(error).__name__}: {error}"
-        ) from error
-    missing = [name for name in GROUPS[group] if not hasattr(plugin, name)]
+        found = point.load()
+    except (Exception, SystemExit) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise PluginError(f"{plugin} cannot be imported ({point.value}): {reason}") from error
+    if not isinstance(found, type):
+        raise PluginError(f"{plugin} is not a class ({point.value})")
+    missing = [name for name in GROUPS[group] if not hasattr(found, name)]
     if missing:
-        raise PluginError(f"plugin {point.name!r} of group {group!r} from {owner} lacks {', '.join(missing)}")
-    return plugin
+        raise PluginError(f"{plugin} lacks {', '.join(missing)} ({point.value})")
+    return found
+
+
+@dataclass
+class _Scan:
+    """Entry points by group and name, and the distributions whose entry points cannot be read."""
+
+    groups: dict[str, dict[str, list[EntryPoint]]] = field(
+        default_factory=lambda: {group: {} for group in GROUPS}
+    )
+    unreadable: list[str] = field(default_factory=list[str])
 
 
 def _points(group: str) -> dict[str, list[EntryPoint]]:
     if group not in GROUPS:
         raise PluginError(f"there is no plugin group {group!r}; groups: {', '.join(GROUPS)}")
-    return _scan(group)
+    return _scan().groups[group]
 
 
-@cache
-def _scan(group: str) -> dict[str, list[EntryPoint]]:
-    found: dict[str, list[EntryPoint]] = {}
-    # A distribution that is reachable by two paths lists the same entry point twice.
-    for point in sorted(set(entry_points(group=f"churn_core.{group}")), key=lambda p: p.value):
-        found.setdefault(point.name, []).append(point)
+@lru_cache(maxsize=1)
+def _scan() -> _Scan:
+    scan = _Scan()
+    for point in _all_points(scan.unreadable):
+        found = scan.groups[point.group.removeprefix(_PREFIX)].setdefault(point.name, [])
+        # A distribution that is reachable by two paths lists the same entry point twice.
+        if point not in found:
+            found.append(point)
+    return scan
+
+
+def _all_points(unreadable: list[str]) -> list[EntryPoint]:
+    try:
+        found = entry_points()
+        return [point for group in GROUPS for point in found.select(group=_PREFIX + group)]
+    except Exception:  # noqa: BLE001 - whatever the parser makes of a damaged file
+        return _points_one_by_one(unreadable)
+
+
+def _points_one_by_one(unreadable: list[str]) -> list[EntryPoint]:
+    """The slower way, for when one damaged list of entry points hides all others."""
+    found: list[EntryPoint] = []
+    for distribution in distributions():
+        try:
+            points = distribution.entry_points
+        except Exception:  # noqa: BLE001
+            unreadable.append(_origin(distribution)[0])
+        else:
+            found += [point for group in GROUPS for point in points.select(group=_PREFIX + group)]
     return found
 
 
-def _origin(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("an unknown distribution", "")
+def _origin(distribution: Distribution | None) -> tuple[str, str]:
+    if distribution is None:
+        return "an unknown distribution", ""
+    metadata = {key: distribution.metadata[key] for key in distribution.metadata}
+    return metadata.get("Name", "a distribution without a name"), metadata.get("Version", "")
 
 
 def _unknown(group: str, name: str) -> str:
