@@ -10,6 +10,10 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --n
 	--custom-compile-command 'make constraints' --override requirements/overrides.txt \
 	--no-emit-package churn-core --no-emit-package churn-serve --no-emit-package churn-client $(ARGS)
 
+# The packages whose public names the API reference shows.
+API = churn_core $(addprefix churn_core.,errors params protocols registry schemas features bundle gate batch \
+	train tracking testing) churn_serve churn_client
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run test serve bench lint docs clean constraints
 
@@ -39,7 +43,7 @@ lint: setup ## style, types, import contracts
 
 docs: setup ## check the pages, build the API reference into build/docs
 	.venv/bin/python scripts/check_docs.py
-	.venv/bin/python -m pdoc --docformat google --output-directory build/docs churn_core churn_serve churn_client
+	.venv/bin/python -m pdoc --docformat google --output-directory build/docs $(API)
 
 clean: ## remove what the pipeline made; keeps .venv, DVC's cache and MLflow's history
 	rm -rf build dist outputs models data/prepared data/rejects .pytest_cache .ruff_cache .hypothesis *.egg-info
