@@ -25,7 +25,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -34,7 +34,7 @@ from churn_core.schemas.checks import check_spec
 from churn_core.schemas.fields import Role
 from churn_core.schemas.problems import FieldProblem, field_problems
 from churn_core.schemas.rules import Implies, broken_rules, rule_checker
-from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
+from churn_core.schemas.spec import CUSTOMER_ID_PATTERN, FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
 
 __all__ = ["Customer"]
 
@@ -48,7 +48,11 @@ class Customer(BaseModel):
     spec: ClassVar[SchemaSpec]
     _keeps_rules: ClassVar[Callable[[Mapping[str, Any]], bool]]
 
-    customer_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    customer_id: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=128, pattern=CUSTOMER_ID_PATTERN),
+        Field(description="Names the customer; never a feature", examples=["C-0001"]),
+    ]
 
     @classmethod
     def __pydantic_init_subclass__(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from churn_core.schemas.base import Customer
 from churn_core.schemas.rules import BlankMeans, Condition, Implies, Scalar
-from churn_core.schemas.spec import FieldSpec, SchemaSpec
+from churn_core.schemas.spec import CUSTOMER_ID_PATTERN, FieldSpec, SchemaSpec
 
 __all__ = ["FieldRow", "field_rows", "json_schema", "spec_of", "sql_table"]
 
@@ -35,17 +35,26 @@ def field_rows(schema: type[Customer] | SchemaSpec) -> list[FieldRow]:
     """The fields of a schema in words, `customer_id` first."""
     spec = spec_of(schema)
     head = FieldRow(
-        "customer_id", "text", "1 to 128 characters", "Names the customer", ", ".join(spec.id_columns)
+        "customer_id",
+        "text",
+        "1 to 128 characters",
+        "Names the customer; never a feature",
+        ", ".join(spec.id_columns),
     )
     return [head, *(_field_row(field) for field in spec.fields)]
 
 
 def _field_row(field: FieldSpec) -> FieldRow:
-    kind = {"numeric": "integer" if field.integer else "number", "flag": "flag"}.get(field.role, "category")
-    allowed = " | ".join(field.values) if field.values else field.allowed.removeprefix("a whole number ")
-    meaning = field.description + (f" ({field.unit})" if field.unit else "")
+    if field.role == "numeric":
+        kind, allowed = "integer" if field.integer else "number", field.allowed.partition(" from ")[2]
+    else:
+        kind, allowed = field.role, " | ".join(field.values) or "true | false"
     columns = ", ".join(column.name for column in field.columns)
-    return FieldRow(field.name, kind, allowed.removeprefix("a number "), meaning, columns)
+    return FieldRow(field.name, kind, allowed, _meaning(field), columns)
+
+
+def _meaning(field: FieldSpec) -> str:
+    return field.description + (f" ({field.unit})" if field.unit else "")
 
 
 def json_schema(schema: type[Customer] | SchemaSpec) -> dict[str, Any]:
@@ -54,7 +63,14 @@ def json_schema(schema: type[Customer] | SchemaSpec) -> dict[str, Any]:
     JSON Schema takes `5.0` for an integer, which the wire does not; nothing else differs.
     """
     spec = spec_of(schema)
-    identifier = {"type": "string", "minLength": 1, "maxLength": 128, "description": "Names the customer"}
+    identifier: dict[str, Any] = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 128,
+        "pattern": CUSTOMER_ID_PATTERN,
+        "description": "Names the customer; never a feature",
+        "examples": [spec.example()["customer_id"]],
+    }
     document: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:churn-schema:{spec.name}:{spec.version}",
@@ -72,8 +88,7 @@ def json_schema(schema: type[Customer] | SchemaSpec) -> dict[str, Any]:
 
 
 def _property(field: FieldSpec) -> dict[str, Any]:
-    description = field.description + (f" ({field.unit})" if field.unit else "")
-    common = {"description": description, "examples": [field.example]}
+    common = {"description": _meaning(field), "examples": [field.example]}
     if field.role == "flag":
         return {"type": "boolean", **common}
     if field.role == "category":
@@ -122,8 +137,7 @@ def _indented(part: str) -> str:
 
 def _column(field: FieldSpec) -> str:
     name = _name(field.name)
-    unit = f" ({field.unit})" if field.unit else ""
-    comment = " ".join(f"{field.description}{unit}".split())
+    comment = " ".join(_meaning(field).split())
     return f"-- {comment}\n{name} {_type(field)} NOT NULL CHECK ({_check(field, name)})"
 
 

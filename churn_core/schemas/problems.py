@@ -31,6 +31,7 @@ _WHAT = {
     "int_parsing_size": "is out of range",
     "string_too_short": "is too short",
     "string_too_long": "is too long",
+    "string_pattern_mismatch": "has control characters",
     "string_unicode": "is not valid Unicode text",
 }
 _POSITION = re.compile(r"line \d+ column \d+")
@@ -57,7 +58,7 @@ def field_problems(error: ValidationError, spec: SchemaSpec) -> tuple[FieldProbl
 def allowed_values(spec: SchemaSpec, name: str) -> str:
     """The allowed values of a field or of `customer_id`, in words; empty for other names."""
     if name == "customer_id":
-        return "a text of 1 to 128 characters"
+        return "a text of 1 to 128 characters, none of them a control character"
     return spec.field(name).allowed if name in spec.positions else ""
 
 

@@ -13,7 +13,19 @@ from pydantic import Field, StrictInt, StrictStr
 from churn_core.errors import SchemaError
 from churn_core.schemas.rules import BlankMeans, Frozen, Implies, Scalar
 
-__all__ = ["FieldSpec", "FileColumn", "LabelSpec", "RoleName", "Rule", "SchemaSpec", "SliceSpec"]
+__all__ = [
+    "CUSTOMER_ID_PATTERN",
+    "FieldSpec",
+    "FileColumn",
+    "LabelSpec",
+    "RoleName",
+    "Rule",
+    "SchemaSpec",
+    "SliceSpec",
+]
+
+# Control characters have no place in a name, and break logs, CSV files and databases.
+CUSTOMER_ID_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
 RoleName = Literal["numeric", "category", "flag"]
 Rule = Annotated[Implies | BlankMeans, Field(discriminator="kind")]

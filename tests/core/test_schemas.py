@@ -127,6 +127,8 @@ def test_customers_cannot_be_changed_and_survive_copying_and_pickling(cls: type[
         ("gender", object(), "has the wrong type: a value of another kind"),
         ("customer_id", "", "is too short"),
         ("customer_id", "x" * 129, "is too long"),
+        ("customer_id", "C-1\n", "has control characters"),
+        ("customer_id", "\x00", "has control characters"),
         ("customer_id", "\udcff", "is not valid Unicode text"),
         ("customer_id", 17, "has the wrong type: a whole number"),
         ("phone", True, "is not a field of this schema"),
