@@ -27,7 +27,7 @@ run: setup ## data to promoted model to one answered prediction
 	@.venv/bin/churn run $(ARGS)
 
 test: setup ## all tests
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 serve: setup ## the service with the production model
 	@.venv/bin/churn serve $(ARGS)
@@ -43,7 +43,7 @@ lint: setup ## style, types, import contracts
 
 docs: setup ## check the pages, build the API reference into build/docs
 	.venv/bin/python scripts/check_docs.py
-	.venv/bin/python -m pdoc --docformat google --output-directory build/docs $(API)
+	.venv/bin/python -W ignore -m pdoc --docformat google --output-directory build/docs $(API)
 
 clean: ## remove what the pipeline made; keeps .venv, DVC's cache and MLflow's history
 	rm -rf build dist outputs models data/prepared data/rejects .pytest_cache .ruff_cache .hypothesis *.egg-info

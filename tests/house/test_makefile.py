@@ -39,7 +39,7 @@ def test_every_target_is_explained_and_phony(root: Path) -> None:
     [
         ("run", ".venv/bin/churn run"),
         ("serve", ".venv/bin/churn serve"),
-        ("test", ".venv/bin/python -m pytest"),
+        ("test", ".venv/bin/python -m pytest -n 2 --dist loadfile"),
         ("bench", ".venv/bin/python -m benchmarks"),
     ],
 )
