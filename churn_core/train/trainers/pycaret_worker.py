@@ -1,0 +1,172 @@
+"""PyCaret's own process: `python -m churn_core.train.trainers.pycaret_worker`.
+
+Reads `data.npz` and `request.json` from the current folder, compares and tunes, and writes one
+JSON object a line to standard output. Everything else that is printed goes to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.model_selection import PredefinedSplit
+
+from churn_core.params import TrainParams
+from churn_core.train.candidates import NOT_STARTED, Deadline
+from churn_core.train.models import MODELS
+from churn_core.train.scaling import PowerOfTwoScaler
+
+__all__ = ["main"]
+
+_LABEL = "label"
+_METRICS = {
+    "roc_auc": "AUC",
+    "log_loss": "Log Loss",
+    "brier": "Brier",
+    "accuracy": "Accuracy",
+    "f1": "F1",
+}
+_DIGITS = 12  # PyCaret rounds its tables
+
+
+def main() -> None:
+    """Answer one request."""
+    # PyCaret prints; the real standard output is kept for what the trainer reads.
+    channel = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def tell(event: str, **content: Any) -> None:
+        channel.write(json.dumps({"event": event, **content}) + "\n")
+
+    request = TrainParams.model_validate_json(Path("request.json").read_bytes())
+    deadline = Deadline(request.budget_seconds)
+    experiment = _experiment(request.seed)
+    compared = _compare(experiment, request, deadline, tell)
+    for name in sorted(compared, key=lambda one: compared[one]["log_loss"].mean())[: request.blend]:
+        changes, scores = {}, compared[name]
+        if request.tune and not deadline.passed():
+            tell("step", what=f"tuning {name}")
+            with suppress(Exception):  # what was compared stands, whatever a search stumbles over
+                changes, scores = _tune(experiment, name, request)
+        tell("chosen", model=name, changes=changes, scores=_lists(scores))
+    tell("done")
+
+
+def _experiment(seed: int) -> Any:
+    """PyCaret, set up with our folds and our scaler, and nothing of its own preparation."""
+    from pycaret.classification import ClassificationExperiment
+
+    class Experiment(ClassificationExperiment):
+        """Keeps the fold scores that PyCaret shows and throws away."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.tables: list[pd.DataFrame] = []
+
+        def pull(self, pop: bool = False) -> pd.DataFrame:
+            self.tables.append(super().pull(pop))
+            return self.tables[-1]
+
+    data = np.load("data.npz")
+    frame = pd.DataFrame(data["matrix"], columns=[f"f{i}" for i in range(data["matrix"].shape[1])])
+    frame[_LABEL] = data["labels"]
+    experiment = Experiment()
+    experiment.setup(
+        data=frame,
+        target=_LABEL,
+        # PyCaret wants rows to test on and would split them off: these are training rows, tested on by nobody.
+        test_data=frame[data["fold"] == 0],
+        index=False,
+        preprocess=False,
+        custom_pipeline=[("scale", PowerOfTwoScaler())],
+        fold_strategy=PredefinedSplit(data["fold"]),
+        session_id=seed,
+        n_jobs=1,
+        memory=False,
+        html=False,
+        verbose=False,
+        system_log=False,
+        log_experiment=False,
+    )
+    losses = {"log_loss": log_loss, "brier": brier_score_loss}
+    for name, function in losses.items():
+        experiment.add_metric(name, _METRICS[name], function, target="pred_proba", greater_is_better=False)
+    return experiment
+
+
+def _compare(experiment: Any, request: TrainParams, deadline: Deadline, tell: Any) -> dict[str, Any]:
+    """Cross-validate one model after the other, so that one that fails harms no other."""
+    compared: dict[str, Any] = {}
+    for name in request.models:
+        if deadline.passed():
+            tell("failed", model=name, note=NOT_STARTED)
+            continue
+        tell("step", what=name)
+        start = time.monotonic()
+        experiment.tables.clear()
+        try:
+            experiment.compare_models(
+                include=[MODELS[name].make(request.seed)],
+                sort=_METRICS["log_loss"],
+                round=_DIGITS,
+                errors="raise",
+                verbose=False,
+            )
+            compared[name] = _best_table(experiment)
+        except Exception as error:  # noqa: BLE001 - each library fails in its own ways
+            tell("failed", model=name, note=f"failed: {error}")
+            continue
+        tell("compared", model=name, scores=_lists(compared[name]), seconds=time.monotonic() - start)
+    return compared
+
+
+def _tune(experiment: Any, name: str, request: TrainParams) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Search a model's grid by log loss; what beats the model's own settings is kept."""
+    spec = MODELS[name]
+    experiment.tables.clear()
+    tuned = experiment.tune_model(
+        spec.make(request.seed),
+        custom_grid={key: list(values) for key, values in spec.grid.items()},
+        n_iter=request.tune,
+        optimize=_METRICS["log_loss"],
+        search_library="scikit-learn",
+        search_algorithm="random",
+        choose_better=True,
+        round=_DIGITS,
+        verbose=False,
+    )
+    found = tuned.get_params()
+    changes = {key: _plain(found[key]) for key in spec.grid if found[key] != spec.settings[key]}
+    return changes, _best_table(experiment)
+
+
+def _best_table(experiment: Any) -> dict[str, Any]:
+    """The fold scores of the best model that PyCaret has just shown."""
+    tables = [_fold_scores(table) for table in experiment.tables]
+    return min(tables, key=lambda scores: scores["log_loss"].mean())
+
+
+def _fold_scores(table: pd.DataFrame) -> dict[str, Any]:
+    folds = table.loc[[label for label in table.index if label not in ("Mean", "Std")]]
+    return {name: folds[column].to_numpy(dtype=np.float64) for name, column in _METRICS.items()}
+
+
+def _lists(scores: Mapping[str, Any]) -> dict[str, list[float]]:
+    return {name: values.tolist() for name, values in scores.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+if __name__ == "__main__":
+    main()
