@@ -257,15 +257,15 @@ def test_python_without_venv(
 
 def test_pip_settings_in_uv_words(environment: ModuleType) -> None:
     pip = {
-        "index-url": "https://mirror.example/simple",
-        "extra-index-url": "https://a.example/simple\nhttps://b.example/simple",
+        "index-url": "https://mirror.example",
+        "extra-index-url": "https://a.example\nhttps://b.example",
         "find-links": "/wheels /more",
         "cert": "/ca.pem",
         "timeout": "60",
     }
     assert environment.uv_settings(pip, {"SSL_CERT_FILE": "/mine.pem"}) == {
-        "UV_DEFAULT_INDEX": "https://mirror.example/simple",
-        "UV_INDEX": "https://a.example/simple https://b.example/simple",
+        "UV_DEFAULT_INDEX": "https://mirror.example",
+        "UV_INDEX": "https://a.example https://b.example",
         "UV_FIND_LINKS": "/wheels,/more",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
@@ -274,7 +274,7 @@ def test_pip_settings_in_uv_words(environment: ModuleType) -> None:
 def test_pip_settings_come_from_files_and_environment(environment: ModuleType, tmp_path: Path) -> None:
     config = tmp_path / "pip.conf"
     config.write_text(
-        "[global]\nindex-url = https://file.example/simple\nextra-index-url =\n    https://a.example\n    https://b.example\n"
+        "[global]\nindex-url = https://file.example\nextra-index-url =\n    https://a.example\n    https://b.example\n"
     )
     pip = command(
         tmp_path,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+# The tests may run under make themselves.
+ENV = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
 CONTRACT = {"run", "test", "serve", "bench", "lint", "docs", "clean"}
 
 
@@ -17,7 +20,9 @@ def targets(root: Path) -> dict[str, str]:
 
 
 def dry_run(root: Path, *words: str) -> str:
-    done = subprocess.run(["make", "-n", "-C", str(root), *words], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", "-C", str(root), *words], capture_output=True, text=True, check=True, env=ENV
+    )
     return done.stdout
 
 
@@ -74,6 +79,7 @@ def test_ci_calls_make_from_anywhere_without_input(root: Path, tmp_path: Path) -
         capture_output=True,
         text=True,
         check=False,
+        env=ENV,
     )
     assert (done.returncode, done.stdout.split("\n")[:2]) == (0, ["lint true", "test true"])
 
@@ -82,6 +88,8 @@ def test_ci_fails_where_lint_fails(root: Path, tmp_path: Path) -> None:
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci/run").write_text((root / ".ci/run").read_text())
     (tmp_path / "Makefile").write_text("lint:\n\t@false\ntest:\n\t@echo tested\n")
-    done = subprocess.run(["bash", str(tmp_path / ".ci/run")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", str(tmp_path / ".ci/run")], capture_output=True, text=True, check=False, env=ENV
+    )
     assert done.returncode != 0
     assert "tested" not in done.stdout
