@@ -74,10 +74,8 @@ class CsvRows(RowFile):
     """Values separated by commas, in UTF-8 with or without a byte order mark."""
 
     def _header(self) -> tuple[str, ...]:
-        header = next(self._records(), [])
-        if len(header) == 1:
-            self._check_delimiter(header[0])
-        return tuple(header)
+        self._check_delimiter()
+        return tuple(next(self._records(), ()))
 
     def _rows(self) -> Iterator[Sequence[object]]:
         records = self._records()
@@ -93,9 +91,11 @@ class CsvRows(RowFile):
                 line = reader.line_num
                 raise DataError(f"{self.path} is not valid CSV near line {line}: {error}") from None
 
-    def _check_delimiter(self, first: str) -> None:
+    def _check_delimiter(self) -> None:
+        with self.path.open(encoding="utf-8-sig") as file:
+            line = file.readline()
         for sign, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if sign in first:
+            if sign in line and "," not in line:
                 raise DataError(f"the columns of {self.path} are separated by {name}; only commas are read")
 
 
@@ -148,7 +148,9 @@ class ParquetRows(RowFile):
         try:
             with pq.ParquetFile(self.path) as file:
                 yield file
-        except pa.ArrowInvalid:
+        except (pa.ArrowInvalid, OSError) as error:
+            if getattr(error, "errno", None):
+                raise
             raise DataError(f"{self.path} is not a Parquet file, or is damaged") from None
 
 
@@ -202,6 +204,4 @@ def check_utf8(path: Path) -> None:
             try:
                 line.decode()
             except UnicodeDecodeError:
-                raise DataError(
-                    f"{path} is not in UTF-8 (first in line {number}); save it as UTF-8"
-                ) from None
+                raise DataError(f"{path} is not in UTF-8 (line {number}); save it as UTF-8") from None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.errors import SchemaError
-from churn_core.schemas import BlankMeans, Condition, Implies, SchemaSpec
+from churn_core.schemas import Condition, Implies, SchemaSpec
 from churn_core.train.synth.marginals import Column, Marginal
 
 __all__ = ["obey"]
@@ -29,7 +29,7 @@ def obey(
     Raises:
         SchemaError: No row obeys all rules.
     """
-    rules = [_as_implication(rule) for rule in spec.rules]
+    rules = [rule for rule in spec.rules if isinstance(rule, Implies)]
     for _ in range(_PASSES):
         for rule in rules:
             _mend(spec, rule, columns, marginals, rng)
@@ -45,12 +45,6 @@ def obey(
     source = good[np.floor(rng.random(len(bad)) * len(good)).astype(np.int64)]
     for column in columns.values():
         column[bad] = column[source]
-
-
-def _as_implication(rule: Implies | BlankMeans) -> Implies:
-    if isinstance(rule, Implies):
-        return rule
-    return Implies(when=rule.when, then=Condition(field=rule.field, values=(rule.value,)))
 
 
 def _mend(
