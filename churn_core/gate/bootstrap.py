@@ -9,6 +9,7 @@ that are compared see the same customers. The same seed gives the same intervals
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -80,7 +81,7 @@ def _draws(rows: int, replicates: int, seed: int) -> Iterator[NDArray[np.float64
     """How often each row is drawn, `[some replicates, rows]` at a time."""
     if replicates < 1:
         raise DataError(f"a bootstrap needs at least one replicate, not {replicates}")
-    generator = np.random.default_rng(seed)
+    generator: Any = np.random.default_rng(seed)
     at_once = max(1, _BLOCK // rows)
     for start in range(0, replicates, at_once):
         block = np.empty((min(at_once, replicates - start), rows))

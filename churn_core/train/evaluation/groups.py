@@ -1,0 +1,84 @@
+"""Groups of customers: by slice of the schema, by decile of risk, by level of risk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_core.bundle import DecisionPolicy
+from churn_core.features import RawTable
+from churn_core.schemas import FieldSpec, SliceSpec
+
+__all__ = ["Group", "risk_groups", "slice_groups", "wilson"]
+
+Mask = NDArray[np.bool_]
+_Z = 1.959963984540054  # of a two-sided 95 % interval
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some of the customers.
+
+    Attributes:
+        members: bool `[rows]`.
+    """
+
+    field: str
+    name: str
+    members: Mask
+
+
+def slice_groups(raw: RawTable) -> Iterator[Group]:
+    """The groups by which a schema wants quality checked; those without customers are left out."""
+    for spec in raw.spec.slices:
+        column = raw.values[:, raw.spec.positions[spec.field]]
+        for name, members in _cut(raw.spec.field(spec.field), spec, column):
+            if members.any():
+                yield Group(spec.field, name, members)
+
+
+def risk_groups(probabilities: NDArray[np.float64], policy: DecisionPolicy) -> Iterator[Group]:
+    """Customers of HIGH, MEDIUM and LOW risk, as the bundle calls them."""
+    high = probabilities >= policy.high_risk
+    medium = ~high & (probabilities >= policy.medium_risk)
+    for name, members in (("HIGH", high), ("MEDIUM", medium), ("LOW", ~high & ~medium)):
+        yield Group("churn_risk", name, members)
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson, JASA 22, 1927); `nan` without trials."""
+    if not trials:
+        return np.nan, np.nan
+    share, spread = successes / trials, _Z**2 / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = np.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
+
+
+def _cut(field: FieldSpec, spec: SliceSpec, column: NDArray[np.float64]) -> Iterator[tuple[str, Mask]]:
+    if field.role == "category":
+        for index, value in enumerate(field.values):
+            yield value, column == index
+    elif field.role == "flag":
+        yield "yes", column > 0
+        yield "no", column == 0
+    else:
+        edges = (-np.inf, *sorted(spec.edges), np.inf)
+        for low, high in pairwise(edges):
+            yield _between(low, high, field.unit), (column >= low) & (column < high)
+
+
+def _between(low: float, high: float, unit: str) -> str:
+    if low == -np.inf and high == np.inf:
+        return "all"
+    if low == -np.inf:
+        text = f"below {high:g}"
+    elif high == np.inf:
+        text = f"{low:g} or more"
+    else:
+        text = f"{low:g} to below {high:g}"
+    return f"{text} {unit}".strip()

@@ -1,0 +1,198 @@
+"""All numbers of an evaluation, each with how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from churn_core.bundle import DecisionPolicy, Manifest
+from churn_core.bundle.manifest import Interval
+from churn_core.features import RawTable
+from churn_core.gate.bootstrap import bootstrap
+from churn_core.gate.metrics import (
+    METRICS,
+    Metric,
+    Sample,
+    confusion,
+    decision_metrics,
+    gain,
+    roc_auc,
+    spiegelhalter_p,
+    top_rate,
+)
+from churn_core.train.evaluation.curves import Rows, rounded
+from churn_core.train.evaluation.groups import risk_groups, slice_groups, wilson
+
+__all__ = ["REPLICATES", "deciles", "headline", "metrics_content", "risk_levels", "slices"]
+
+REPLICATES = 1000
+_SEED = 0
+
+_RATE = Metric("churn_rate", "Churn rate", lambda s, c: c @ s.labels / c.sum(axis=1), None)
+_MEAN = Metric("mean_probability", "Mean probability", lambda s, c: c @ s.probabilities / c.sum(axis=1), None)
+_GAP = Metric(
+    "gap",
+    "Churn rate minus mean probability",
+    lambda s, c: c @ (s.labels - s.probabilities) / c.sum(axis=1),
+    None,
+    target=0.0,
+)
+
+
+def headline(policy: DecisionPolicy) -> dict[str, Metric]:
+    """The metrics of `metrics.json`, in its order."""
+    threshold = policy.threshold
+
+    def contacted(sample: Sample, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return counts @ (sample.probabilities >= threshold).astype(np.float64) / counts.sum(axis=1)
+
+    decisions = decision_metrics(policy)
+    everybody = decision_metrics(policy.model_copy(update={"threshold": 0.0}))["profit"]
+    more = (
+        top_rate(10),
+        *(metric for name, metric in decisions.items() if name != "profit"),
+        Metric("contacted", "Share of customers at or above the threshold", contacted, None),
+        decisions["profit"],
+        Metric("profit_all", "Expected profit per customer if all are contacted", everybody.replicates),
+        _RATE,
+        _MEAN,
+    )
+    return {**METRICS, **{metric.name: metric for metric in more}}
+
+
+def metrics_content(
+    manifest: Manifest,
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    replicates: int = REPLICATES,
+) -> dict[str, Any]:
+    """The content of `metrics.json`."""
+    sample = Sample(labels, probabilities)
+    policy = manifest.decision
+    found = bootstrap(labels, probabilities, headline(policy), replicates, _SEED)
+    cells = confusion(sample, sample.counts(), policy.threshold)
+    z = found["spiegelhalter_z"].value
+    return {
+        "bundle": manifest.digest,
+        "schema": manifest.schema_spec.name,
+        "dataset": manifest.lineage.dataset,
+        "intervals": f"95 % percentile bootstrap, {replicates} replicates, seed {_SEED}",
+        "currency": policy.costs.currency,
+        "holdout_rows": len(labels),
+        "holdout_churners": int(labels.sum()),
+        "threshold": rounded(policy.threshold),
+        **{name: _plain(interval) for name, interval in found.items()},
+        "spiegelhalter_p": rounded(spiegelhalter_p(z)),
+        "true_positives": int(cells.true_positives[0]),
+        "false_positives": int(cells.false_positives[0]),
+        "false_negatives": int(cells.false_negatives[0]),
+        "true_negatives": int(cells.true_negatives[0]),
+    }
+
+
+def deciles(
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    policy: DecisionPolicy,
+    replicates: int = REPLICATES,
+) -> Rows:
+    """Tenths of the customers, the riskiest first; gain and lift count from the first tenth on."""
+    sample = Sample(labels, probabilities)
+    gains = {f"{percent}": gain(percent) for percent in range(10, 101, 10)}
+    reached = bootstrap(labels, probabilities, gains, replicates, _SEED)
+    cuts = [round(len(sample) * tenth / 10) for tenth in range(11)]
+    churners = _churners_among(sample, cuts)
+    rows: Rows = []
+    for tenth in range(1, 11):
+        start, stop = cuts[tenth - 1], cuts[tenth]
+        interval = reached[f"{tenth * 10}"]
+        rate = _rate(churners[tenth] - churners[tenth - 1], stop - start)
+        rows.append(
+            {
+                "decile": tenth,
+                **_described(sample.probabilities[start:stop]),
+                **rate,
+                **_plain(interval, "gain"),
+                **_plain(interval, "lift", 10 / tenth),
+                "profit_per_contact": _profit(policy, rate["churn_rate"]),
+            }
+        )
+    return rows
+
+
+def risk_levels(
+    labels: NDArray[np.int64], probabilities: NDArray[np.float64], policy: DecisionPolicy
+) -> Rows:
+    """Customers by the risk that the bundle names, with the churn rate found among them."""
+    rows: Rows = []
+    for group in risk_groups(probabilities, policy):
+        members = group.members
+        rate = _rate(float(labels[members].sum()), int(members.sum()))
+        rows.append(
+            {
+                "risk": group.name,
+                **_described(probabilities[members]),
+                **rate,
+                "profit_per_contact": _profit(policy, rate["churn_rate"]),
+            }
+        )
+    return rows
+
+
+def slices(
+    raw: RawTable,
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    replicates: int = REPLICATES,
+) -> Rows:
+    """Quality group by group: ROC AUC, and churn rate minus mean probability."""
+    rows: Rows = []
+    for group in slice_groups(raw):
+        y, p = labels[group.members], probabilities[group.members]
+        found = bootstrap(y, p, {"roc_auc": roc_auc, "gap": _GAP}, replicates, _SEED)
+        rows.append(
+            {
+                "field": group.field,
+                "group": group.name,
+                "customers": len(y),
+                "churn_rate": rounded(y.mean()),
+                "mean_probability": rounded(p.mean()),
+                **_plain(found["roc_auc"], "roc_auc"),
+                **_plain(found["gap"], "gap"),
+            }
+        )
+    return rows
+
+
+def _plain(interval: Interval, name: str = "", scale: float = 1.0) -> dict[str, float | None]:
+    keys = (name, f"{name}_low", f"{name}_high") if name else ("value", "low", "high")
+    numbers = (interval.value, interval.low, interval.high)
+    return {key: rounded(number * scale) for key, number in zip(keys, numbers, strict=True)}
+
+
+def _described(probabilities: NDArray[np.float64]) -> dict[str, Any]:
+    some = len(probabilities) > 0
+    return {
+        "customers": len(probabilities),
+        "lowest_probability": rounded(probabilities.min()) if some else None,
+        "mean_probability": rounded(probabilities.mean()) if some else None,
+    }
+
+
+def _rate(churners: float, customers: int) -> dict[str, float | None]:
+    low, high = wilson(round(churners), customers)
+    rate = churners / customers if customers else None
+    return {"churn_rate": rounded(rate), "churn_rate_low": rounded(low), "churn_rate_high": rounded(high)}
+
+
+def _profit(policy: DecisionPolicy, rate: float | None) -> float | None:
+    return None if rate is None else rounded(policy.expected_profit(rate))
+
+
+def _churners_among(sample: Sample, first: Sequence[int]) -> NDArray[np.float64]:
+    """Churners among the `first` customers, the mean over all orders of equal probabilities."""
+    positives, negatives = sample.cumulated(sample.counts())
+    return np.interp(first, np.append(0.0, (positives + negatives)[0]), np.append(0.0, positives[0]))

@@ -1,0 +1,1 @@
+"""`outputs/report.html`: one file that a manager can read."""
