@@ -14,7 +14,19 @@ def test_our_schema_is_a_good_plugin():
 
 from __future__ import annotations
 
+from churn_core.testing.conformance import check_plugin
 from churn_core.testing.customers import Faulty, customer_dicts, customers, invalid_customers
+from churn_core.testing.evidence import example_evidence, write_example_bundle
 from churn_core.testing.files import FileRows, file_rows
 
-__all__ = ["Faulty", "FileRows", "customer_dicts", "customers", "file_rows", "invalid_customers"]
+__all__ = [
+    "Faulty",
+    "FileRows",
+    "check_plugin",
+    "customer_dicts",
+    "customers",
+    "example_evidence",
+    "file_rows",
+    "invalid_customers",
+    "write_example_bundle",
+]
