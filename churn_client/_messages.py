@@ -20,8 +20,8 @@ class Request:
 
     method: str
     path: str
-    content: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     timeout: float = 10.0
 
 
@@ -30,8 +30,8 @@ class Response:
     """One complete HTTP response; names of `headers` are lower case."""
 
     status: int
-    content: bytes
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 class Transport(Protocol):

@@ -1,0 +1,227 @@
+"""The client against the real service, and the double against both."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from churn_client import (
+    ChurnClient,
+    ChurnPrediction,
+    ConnectionFailed,
+    CustomerRefused,
+    IbmTelcoCustomer,
+    InvalidCustomer,
+    NotAuthorized,
+    RequestRefused,
+    RowError,
+    TelcoVisionCustomer,
+    UnexpectedAnswer,
+)
+from churn_client._messages import Response
+from churn_client.testing import FakeChurnService
+from churn_core.bundle import Scorer
+from churn_core.errors import SchemaError
+from churn_serve import Settings
+from tests.client.conftest import Connect
+
+
+def test_one_customer(connect: Connect, scorer: Scorer, customer: IbmTelcoCustomer) -> None:
+    client = connect()
+    answer = client.predict(customer)
+    assert answer.request_id
+    assert answer.model_copy(update={"request_id": ""}) == scorer.predict(customer)
+    assert answer.reasons
+    assert not client.predict(customer, explain=False).reasons
+    assert client.predict(customer.model_dump()).churn_probability == answer.churn_probability
+
+
+def test_what_the_service_tells(connect: Connect, scorer: Scorer) -> None:
+    client = connect()
+    assert client.ready()
+    assert client.model().digest == scorer.model.digest
+    assert client.schema().spec == scorer.bundle.schema_spec
+
+
+def test_a_refused_customer_has_his_problems(connect: Connect, customer: IbmTelcoCustomer) -> None:
+    bad = {**customer.model_dump(), "gender": "Jane", "tenure_months": None}
+    with pytest.raises(CustomerRefused) as caught:
+        connect().predict(bad)
+    assert {problem.field for problem in caught.value.problems} == {"gender", "tenure_months"}
+    assert caught.value.request_id
+    assert "Jane" not in str(caught.value)
+
+
+def test_with_a_schema_nothing_wrong_is_sent(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    client = service.client(schema=IbmTelcoCustomer)
+    with pytest.raises(InvalidCustomer, match="gender: is missing"):
+        client.predict({name: value for name, value in customer.model_dump().items() if name != "gender"})
+    with pytest.raises(SchemaError, match="expected a customer of schema 'ibm-telco'"):
+        client.predict(TelcoVisionCustomer.parse(TelcoVisionCustomer.spec.example()))
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
+def test_what_json_cannot_say_is_not_sent(customer: IbmTelcoCustomer, value: object) -> None:
+    service = FakeChurnService()
+    with pytest.raises(InvalidCustomer, match="monthly_charges: has no JSON form"):
+        service.client().predict({**customer.model_dump(), "monthly_charges": value})
+    assert service.requests == []
+
+
+def _many(customer: IbmTelcoCustomer, count: int) -> Iterator[IbmTelcoCustomer]:
+    for number in range(count):
+        yield customer.model_copy(update={"customer_id": f"C-{number}", "tenure_months": number})
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+def test_many_customers_keep_their_order(
+    connect: Connect, scorer: Scorer, customer: IbmTelcoCustomer, size: int
+) -> None:
+    answers = list(connect(batch_size=size).predict_many(_many(customer, 7)))
+    expected = scorer.predict_many(_many(customer, 7))
+    assert [
+        a.model_copy(update={"request_id": ""}) for a in answers if isinstance(a, ChurnPrediction)
+    ] == expected
+
+
+def test_many_without_any(connect: Connect) -> None:
+    assert list(connect().predict_many([])) == []
+
+
+def test_rows_that_do_not_fit_are_values(connect: Connect, customer: IbmTelcoCustomer) -> None:
+    good = customer.model_dump()
+    rows: list[Any] = [
+        good,
+        {**good, "gender": 1},
+        customer,
+        {**good, "tenure_months": float("inf")},
+        5,
+        good,
+    ]
+    for size in (1, 2, 4, 10):
+        answers = list(connect(batch_size=size).predict_many(rows))
+        assert [a.index for a in answers if isinstance(a, RowError)] == [1, 3, 4]
+        assert [isinstance(a, ChurnPrediction) for a in answers] == [True, False, True, False, False, True]
+        problems = [a.problems[0].field for a in answers if isinstance(a, RowError)]
+        assert problems == ["gender", "tenure_months", ""]
+
+
+def test_an_endless_stream_is_read_as_it_is_answered(customer: IbmTelcoCustomer) -> None:
+    taken = itertools.count()
+
+    def endless() -> Iterator[IbmTelcoCustomer]:
+        for number in taken:
+            yield customer.model_copy(update={"customer_id": f"C-{number}"})
+
+    answers = FakeChurnService().client(batch_size=10).predict_many(endless())
+    ids = [
+        answer.customer_id for answer in itertools.islice(answers, 25) if isinstance(answer, ChurnPrediction)
+    ]
+    assert ids == [f"C-{number}" for number in range(25)]
+    assert next(taken) == 30
+
+
+def test_a_failing_service_stops_the_stream_after_its_answers(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    answers = service.client(batch_size=2).predict_many(_many(customer, 6))
+    assert [next(answers), next(answers)]
+    service.fail(500)
+    with pytest.raises(Exception, match="The test wants it so"):
+        next(answers)
+
+
+def test_keys_are_sent_and_asked_for(connect: Connect, customer: IbmTelcoCustomer) -> None:
+    guarded = Settings(api_key_hashes=(hashlib.sha256(b"right").hexdigest(),))
+    assert connect(guarded, api_key="right").predict(customer)
+    for options in ({}, {"api_key": "wrong"}):
+        with pytest.raises(NotAuthorized) as caught:
+            connect(guarded, **options).predict(customer)
+        assert "wrong" not in str(caught.value)
+        assert connect(guarded, **options).ready()
+
+
+def test_too_much_at_once_is_refused(connect: Connect, customer: IbmTelcoCustomer) -> None:
+    with pytest.raises(RequestRefused, match="more than 2 customers"):
+        list(connect(Settings(max_batch_rows=2)).predict_many(_many(customer, 3)))
+
+
+class _Odd:
+    """Something that answers, but is no churn service."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+    def send(self, request: object) -> Response:
+        return self.response
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(200, b"<html>"),
+        Response(200, b"{}"),
+        Response(204, b""),
+        Response(302, b"", {"location": "/login"}),
+    ],
+)
+def test_what_is_no_churn_service_is_said_so(customer: IbmTelcoCustomer, response: Response) -> None:
+    client = ChurnClient("http://odd", transport=_Odd(response))
+    with pytest.raises(UnexpectedAnswer):
+        client.predict(customer)
+    with pytest.raises(UnexpectedAnswer):
+        list(client.predict_many([customer]))
+
+
+def test_an_answer_for_fewer_customers_is_noticed(customer: IbmTelcoCustomer) -> None:
+    short = Response(200, b'{"predictions": [null], "errors": []}')
+    client = ChurnClient("http://odd", transport=_Odd(short))
+    with pytest.raises(UnexpectedAnswer, match="0 of 1 customers"):
+        list(client.predict_many([customer]))
+
+
+def test_answers_of_a_newer_service_are_understood(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    service.client().predict(customer)
+    content = service.handle(service.requests[0]).content
+    newer = Response(200, content[:-1] + b', "interval": {"low": 0.1, "high": 0.2}}')
+    client = ChurnClient("http://newer", transport=_Odd(newer))
+    assert client.predict(customer).churn_probability == 0.5
+
+
+def test_the_async_client_does_the_same(customer: IbmTelcoCustomer) -> None:
+    async def stream() -> AsyncIterator[IbmTelcoCustomer]:
+        for one in _many(customer, 5):
+            yield one
+
+    async def run() -> None:
+        service = FakeChurnService(probability=lambda one: one.tenure_months / 100)
+        async with service.async_client(batch_size=2) as client:
+            assert await client.ready()
+            assert (await client.model()).name == "fake"
+            assert (await client.schema()).name == "ibm-telco"
+            assert (await client.predict(customer)).churn_probability == 0.6
+            for source in (stream(), _many(customer, 5)):
+                found = [
+                    a.churn_probability
+                    async for a in client.predict_many(source)
+                    if isinstance(a, ChurnPrediction)
+                ]
+                assert found == [0.0, 0.01, 0.02, 0.03, 0.04]
+            rows = [a async for a in client.predict_many([customer, {}])]
+            assert isinstance(rows[1], RowError)
+            service.fail(503, 0)
+            assert await client.predict(customer)
+            service.fail(0, 0, 0, 0)
+            with pytest.raises(ConnectionFailed):
+                await client.predict(customer)
+
+    asyncio.run(run())

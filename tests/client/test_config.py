@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from churn_client import ChurnClient, ConfigError
+from churn_client._config import make_config
+
+
+def test_arguments_win_over_the_environment(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CHURN_API_URL", "http://from-environment:1/")
+    environment.setenv("CHURN_API_KEY", "environment-key")
+    found = make_config(None, None)
+    given = make_config("https://given/prod/", "given-key")
+    assert (found.url, given.url) == ("http://from-environment:1", "https://given/prod")
+    keys = [config.api_key.get_secret_value() for config in (found, given) if config.api_key]
+    assert keys == ["environment-key", "given-key"]
+
+
+def test_a_key_is_never_shown() -> None:
+    assert "given-key" not in repr(make_config("http://service", "given-key"))
+
+
+def test_no_url_says_what_to_set() -> None:
+    with pytest.raises(ConfigError, match="set CHURN_API_URL"):
+        ChurnClient()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "service",
+        "ftp://service",
+        "http://",
+        "http://user:secret@service",
+        "http://service?key=secret",
+        "http://[1",
+    ],
+)
+def test_what_is_no_service_address(url: str) -> None:
+    with pytest.raises(ConfigError, match="^url: ") as caught:
+        make_config(url, None)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["line\nbreak", "caf\u00e9", " edge"])
+def test_a_key_that_no_header_can_carry(key: str) -> None:
+    with pytest.raises(ConfigError, match="^api_key: must be printable ASCII") as caught:
+        make_config("http://service", key)
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "option", [{"timeout": 0}, {"deadline": -1}, {"retries": -1}, {"batch_size": 0}, {"speed": 1}]
+)
+def test_settings_are_checked(option: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(option))):
+        make_config("http://service", None, **option)
