@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -46,15 +47,22 @@ class _Server:
             except OSError:
                 return
             with connection:
-                data = b""
-                while b"\r\n\r\n" not in data or not data.endswith((b"}", b"\r\n\r\n")):
-                    data += connection.recv(65536)
-                self.received.append(data)
+                self.received.append(_request(connection))
                 if self.answer:
                     connection.sendall(self.answer)
                 else:
                     connection.settimeout(5)
                     connection.recv(1)
+
+
+def _request(connection: socket.socket) -> bytes:
+    """One request as bytes, as far as it came."""
+    with connection.makefile("rb") as stream:
+        head = b""
+        while (line := stream.readline()).strip():
+            head += line
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        return head + b"\r\n" + stream.read(int(length[1]) if length else 0)
 
 
 @pytest.fixture
