@@ -10,13 +10,17 @@ import click
 
 from churn_core.params import Params, read_params
 
-__all__ = ["pipeline_options", "settings"]
+__all__ = ["pipeline_options", "project_options", "settings"]
 
 
 def pipeline_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--root`, `--params` and `--set`; `settings` makes them into folder and parameters."""
+    """Add `--root`, `--params`, `--set` and `--json`."""
+    return project_options(click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")(command))
+
+
+def project_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--root`, `--params` and `--set`; `settings` makes them into parameters."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
         click.option(
             "--set",
             "overrides",

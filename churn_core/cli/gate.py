@@ -1,0 +1,88 @@
+"""`churn gate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from churn_core.cli.options import project_options, settings
+
+if TYPE_CHECKING:
+    from churn_core.gate import Verdict
+
+__all__ = ["gate", "show_verdict"]
+
+_STYLES = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
+
+
+@click.command()
+@click.option("--candidate", default="", metavar="REF", help="Default: models/candidate.")
+@click.option(
+    "--champion", default="", metavar="REF", help="Default: the model in production; `none` for no champion."
+)
+@click.option(
+    "--json", "json_file", type=Path, metavar="FILE", help="Write the verdict here too; - to print it."
+)
+@click.option("--markdown", "markdown_file", type=Path, metavar="FILE", help="Write the page here too.")
+@project_options
+@click.pass_context
+def gate(
+    ctx: click.Context,
+    candidate: str,
+    champion: str,
+    json_file: Path | None,
+    markdown_file: Path | None,
+    root: Path,
+    params_file: Path | None,
+    overrides: tuple[str, ...],
+) -> None:
+    """Judge a candidate against floors and the champion.
+
+    REF is a folder, models:/name@alias or models:/name/version. The verdict is always written
+    to outputs/gate.json and outputs/gate.md. Ends with 0 if the candidate passed, with 1 if
+    it is refused.
+    """
+    from churn_core.gate import markdown
+    from churn_core.tracking import gate_candidate
+
+    params = settings(root, params_file, overrides)
+    verdict = gate_candidate(params, root, candidate, champion)
+    if markdown_file:
+        markdown_file.write_text(markdown(verdict), encoding="utf-8")
+    if json_file == Path("-"):
+        click.echo(verdict.to_bytes(), nl=False)
+    else:
+        if json_file:
+            json_file.write_bytes(verdict.to_bytes())
+        show_verdict(verdict)
+    ctx.exit(0 if verdict.passed else 1)
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Print a verdict: a table on a terminal, else one line a check."""
+    import sys
+
+    from churn_core.gate import headline
+
+    if sys.stdout.isatty():
+        _table(verdict)
+    else:
+        for result in verdict.results:
+            click.echo(f"{result.status:5}{result.name}: {result.sentence}")
+    click.echo(headline(verdict))
+
+
+def _table(verdict: Verdict) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_lines=True)
+    for name in ("Check", "Result", "Finding"):
+        table.add_column(name, overflow="fold")
+    for result in verdict.results:
+        status = Text(result.status, style=_STYLES[result.status])
+        table.add_row(Text(result.name), status, Text(result.sentence))
+    Console().print(table)

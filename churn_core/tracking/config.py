@@ -1,0 +1,80 @@
+"""Where runs and models are kept.
+
+`MLFLOW_TRACKING_URI` wins, then `mlflow.tracking_uri` of `params.yaml`; without either it is
+`mlflow.db` in the project's folder, with artifacts in `mlartifacts/` beside it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from churn_core.params import MlflowParams, Params, read_params
+
+__all__ = ["Tracking", "tracking"]
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """One place of runs and models.
+
+    Attributes:
+        uri: As MLflow takes it; a relative SQLite path was resolved against `root`.
+        root: The project's folder.
+        experiment: Name of the experiment.
+        model: Name of the registered model.
+    """
+
+    uri: str
+    root: Path
+    experiment: str
+    model: str
+
+    @property
+    def database(self) -> Path | None:
+        """The file of a SQLite store; `None` for any other."""
+        return Path(unquote(self.uri.removeprefix(_SQLITE))) if self.uri.startswith(_SQLITE) else None
+
+    @property
+    def artifacts(self) -> Path | None:
+        """Folder for artifacts; `None` where a server decides."""
+        if self.database is not None:
+            return self.database.parent / "mlartifacts"
+        return None if self.uri.startswith(("http://", "https://")) else self.root / "mlartifacts"
+
+    def __str__(self) -> str:
+        """The address without user and password."""
+        if self.database is not None:
+            return str(self.database)
+        parts = urlsplit(self.uri)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def tracking(params: Params | MlflowParams | None = None, root: Path = Path()) -> Tracking:
+    """Where to track.
+
+    Args:
+        params: `None` for those of `root / "params.yaml"`, or the defaults if there is no such file.
+
+    Raises:
+        ParamsError: `params.yaml` is wrong.
+    """
+    chosen = params.mlflow if isinstance(params, Params) else params or _params(root)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or chosen.tracking_uri or f"{_SQLITE}mlflow.db"
+    return Tracking(_absolute(uri, root.resolve()), root.resolve(), chosen.experiment, chosen.model)
+
+
+def _params(root: Path) -> MlflowParams:
+    path = root / "params.yaml"
+    return read_params(path).mlflow if path.is_file() else MlflowParams()
+
+
+def _absolute(uri: str, root: Path) -> str:
+    if not uri.startswith(_SQLITE):
+        return uri
+    path = root / unquote(uri.removeprefix(_SQLITE).partition("?")[0])
+    return _SQLITE + quote(str(path))

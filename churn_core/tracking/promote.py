@@ -1,0 +1,209 @@
+"""Promotion and rollback: the only ways by which the alias `production` moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from churn_core.errors import GateRefused, RegistryError
+from churn_core.gate import Verdict, policy_digest
+from churn_core.params import Params
+from churn_core.tracking.artifacts import open_version
+from churn_core.tracking.client import connect
+from churn_core.tracking.config import Tracking, tracking
+from churn_core.tracking.log import Entry, append, live_at, previous_version, read_log
+from churn_core.tracking.verdicts import last_verdict
+from churn_core.tracking.versions import (
+    CANDIDATE,
+    PRODUCTION,
+    Reference,
+    Version,
+    find_version,
+    parse_reference,
+    production_version,
+    registered_model,
+)
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["history", "live", "promote", "rollback"]
+
+
+def promote(
+    params: Params,
+    root: Path = Path(),
+    ref: str = CANDIDATE,
+    *,
+    who: str,
+    reason: str = "",
+    verdict: Verdict | None = None,
+    override: bool = False,
+) -> Entry:
+    """Put a version into production.
+
+    A version that is live already stays, without a further entry.
+
+    Args:
+        ref: An alias, a version number, or `models:/...`.
+        verdict: By default the last one that is stored beside the version.
+        override: Overrule the gate; asks for a reason, and is written down as such.
+
+    Returns:
+        The entry in the promotion log.
+
+    Raises:
+        GateRefused: No passing verdict speaks for exactly this bundle against the champion of
+            today under the policy of today.
+        BundleError: The registered bundle is damaged.
+        RegistryError: There is no such version, or the registry does not answer.
+    """
+    where = tracking(params, root)
+    if override and not (who.strip() and reason.strip()):
+        raise GateRefused("the gate is overruled only by name and with a reason: --who and --reason")
+    with connect(where) as client:
+        version = _version_of(where, client, ref)
+        entries = read_log(registered_model(client, where.model).tags)
+        champion = production_version(client, where.model)
+        if champion and entries and champion.version == version.version == entries[-1].to_version:
+            return entries[-1]
+        digest = open_version(where, version).manifest.digest
+        allowed = _allowed(
+            lambda: verdict or last_verdict(where, version),
+            lambda found: _check(found, version, digest, champion, params),
+            override=override,
+        )
+        entry = _entry(
+            entries,
+            "promote",
+            champion,
+            version,
+            who=who,
+            why=reason,
+            bundle=digest,
+            verdict=allowed,
+            override=override,
+        )
+        return _move(client, where, entry)
+
+
+def rollback(params: Params, root: Path = Path(), *, who: str, reason: str = "") -> Entry:
+    """Put the version back that was promoted before the live one.
+
+    Raises:
+        GateRefused: There is nothing to go back to.
+        BundleError: The bundle to go back to is damaged.
+        RegistryError: The registry does not answer.
+    """
+    where = tracking(params, root)
+    with connect(where) as client:
+        entries = read_log(registered_model(client, where.model).tags)
+        target = previous_version(entries)
+        if target is None:
+            raise GateRefused(f"no version of {where.model!r} was in production before the present one")
+        version = find_version(where, Reference(where.model, version=target.to_version), client)
+        digest = open_version(where, version).manifest.digest
+        if digest != target.bundle:
+            raise GateRefused(f"version {version.version} is no longer the bundle that was in production")
+        entry = _entry(
+            entries,
+            "rollback",
+            production_version(client, where.model),
+            version,
+            who=who,
+            why=reason,
+            bundle=digest,
+            verdict=target.verdict,
+            override=target.override,
+        )
+        return _move(client, where, entry)
+
+
+def history(params: Params, root: Path = Path()) -> tuple[Entry, ...]:
+    """Every move of the alias `production`, oldest first.
+
+    Raises:
+        RegistryError: The log was tampered with, or the registry does not answer.
+    """
+    where = tracking(params, root)
+    with connect(where) as client:
+        return read_log(registered_model(client, where.model).tags)
+
+
+def live(params: Params, root: Path = Path(), *, at: datetime) -> Entry | None:
+    """What was in production at a time (UTC unless it has a zone); `None` for nothing."""
+    return live_at(history(params, root), at)
+
+
+def _version_of(where: Tracking, client: MlflowClient, ref: str) -> Version:
+    reference = parse_reference(ref, where.model)
+    if reference.model != where.model:
+        raise RegistryError(f"{ref} is not of the model {where.model!r} that params.yaml names")
+    version = find_version(where, reference, client)
+    if version.status != "READY":
+        raise RegistryError(f"version {version.version} of {where.model!r} is not ready: {version.status}")
+    return version
+
+
+def _allowed(find: Callable[[], Verdict], check: Callable[[Verdict], None], *, override: bool) -> str:
+    """Digest of the verdict; under an override, of whatever verdict there is."""
+    try:
+        verdict = find()
+    except (GateRefused, RegistryError):
+        if override:
+            return ""
+        raise
+    if not override:
+        check(verdict)
+    return verdict.digest
+
+
+def _check(verdict: Verdict, version: Version, digest: str, champion: Version | None, params: Params) -> None:
+    name = f"version {version.version} of {version.model!r}"
+    again = f"run `churn gate --candidate models:/{version.model}/{version.version}`"
+    if verdict.candidate != digest:
+        raise GateRefused(f"the verdict is about another bundle than {name}; {again}")
+    if verdict.policy != policy_digest(params.gate):
+        raise GateRefused(f"{name} was judged by another policy than params.yaml has now; {again}")
+    if verdict.champion != (champion.digest if champion else ""):
+        rival = f"version {champion.version}, which is in production" if champion else "no champion"
+        raise GateRefused(f"{name} was not compared with {rival}; {again}")
+    if not verdict.passed:
+        failed = ", ".join(result.name for result in verdict.failures())
+        raise GateRefused(f"{name} did not pass the gate ({failed or 'nothing was checked'})")
+
+
+def _entry(
+    entries: tuple[Entry, ...],
+    action: str,
+    champion: Version | None,
+    version: Version,
+    **facts: object,
+) -> Entry:
+    content = {
+        "number": len(entries) + 1,
+        "previous": entries[-1].digest if entries else "",
+        "action": action,
+        "when": datetime.now(UTC).replace(microsecond=0),
+        "from_version": champion.version if champion else "",
+        "to_version": version.version,
+    }
+    try:
+        return Entry.model_validate({**content, **facts})
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        raise RegistryError(
+            f"the promotion log does not take this {detail['loc'][0]}: {detail['msg']}"
+        ) from None
+
+
+def _move(client: MlflowClient, where: Tracking, entry: Entry) -> Entry:
+    # The log comes first: an interrupted promotion is seen as an entry without its alias, and
+    # never as a model in production that nobody answers for.
+    append(client, where.model, entry)
+    client.set_registered_model_alias(where.model, PRODUCTION, entry.to_version)
+    return entry
