@@ -88,22 +88,18 @@ def calibration(sample: Sample, bins: int = 10) -> Rows:
 
 
 def scores(sample: Sample, bins: int = 20) -> Rows:
-    """Customers by predicted probability and outcome, in `bins` parts of equal width."""
-    rows: Rows = []
-    for outcome, churned in (("stayed", 0.0), ("churned", 1.0)):
-        chosen = sample.probabilities[sample.labels == churned]
-        counts, edges = np.histogram(chosen, bins=bins, range=(0.0, 1.0))
-        for count, middle in zip(counts.tolist(), (edges[:-1] + edges[1:]) / 2, strict=True):
-            share = count / max(len(chosen), 1)
-            rows.append(
-                {
-                    "probability": rounded(middle),
-                    "outcome": outcome,
-                    "customers": count,
-                    "share": rounded(share),
-                }
-            )
-    return rows
+    """Customers who stayed and who churned by predicted probability, in `bins` parts of equal width.
+
+    `probability` is the middle of its part.
+    """
+    stayed, churned = (
+        np.histogram(sample.probabilities[sample.labels == outcome], bins=bins, range=(0.0, 1.0))[0].tolist()
+        for outcome in (0.0, 1.0)
+    )
+    return [
+        {"probability": rounded((part + 0.5) / bins), "stayed": stayed[part], "churned": churned[part]}
+        for part in range(bins)
+    ]
 
 
 def confusion_rows(cells: Confusion) -> Rows:

@@ -165,13 +165,12 @@ def profit(numbers: Numbers) -> Figure:
 def scores(numbers: Numbers) -> Figure:
     words = f"{numbers.metrics['holdout_rows']:,} customers of the hold-out"
     figure, axes = new_figure("Predicted probability by outcome", words)
+    rows = numbers.tables["scores"]
+    edges = [part / len(rows) for part in range(len(rows) + 1)]
     for outcome, colour in (("stayed", BLUE), ("churned", ORANGE)):
-        rows = [row for row in numbers.tables["scores"] if row["outcome"] == outcome]
-        x, y = _columns(rows, "probability", "customers")
-        width = 1 / len(rows)
-        edges = [place - width / 2 for place in x] + [1.0]
-        axes.stairs(y, edges, fill=True, color=colour, alpha=0.3)
-        axes.stairs(y, edges, color=colour, linewidth=1.6, label=outcome)
+        counts = [row[outcome] for row in rows]
+        axes.stairs(counts, edges, fill=True, color=colour, alpha=0.3)
+        axes.stairs(counts, edges, color=colour, linewidth=1.6, label=outcome)
     axes.axvline(
         numbers.metrics["threshold"],
         label=f"threshold {share(numbers.metrics['threshold'], 1)}",
@@ -223,10 +222,9 @@ def _shares(axes: Any, x: str, y: str) -> None:
 
 def _counts(axes: Any, rows: Rows) -> None:
     """How many customers have which probability."""
-    counts: dict[float, int] = {}
-    for row in rows:
-        counts[row["probability"]] = counts.get(row["probability"], 0) + row["customers"]
-    axes.bar(list(counts), list(counts.values()), width=0.92 / len(counts), color=MUTED, alpha=0.5)
+    places = [row["probability"] for row in rows]
+    counts = [row["stayed"] + row["churned"] for row in rows]
+    axes.bar(places, counts, width=0.92 / len(rows), color=MUTED, alpha=0.5)
     axes.set(xlabel="Predicted probability of churn", ylabel="Customers")
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.locator_params(axis="y", nbins=3)

@@ -44,7 +44,7 @@ def importance(
         mean, half = _mean_and_half_width(increase / repeats)
         rows.append(
             {
-                "field": field.name,
+                "name": field.name,
                 "description": field.description,
                 "log_loss_increase": rounded(mean),
                 "low": rounded(mean - half),

@@ -12,16 +12,16 @@ import pyarrow.parquet as pq
 import churn_core
 from churn_core.bundle import Manifest, Scorer
 from churn_core.errors import StageError
-from churn_core.gate.metrics import Sample, confusion
+from churn_core.gate.metrics import Metric, Sample, confusion
 from churn_core.params import Params
 from churn_core.protocols import Progress
 from churn_core.train.evaluation import curves
 from churn_core.train.evaluation.figures import FIGURES, draw
 from churn_core.train.evaluation.holdout import CANDIDATE, Holdout, open_holdout
 from churn_core.train.evaluation.importance import importance
-from churn_core.train.evaluation.numbers import Numbers
+from churn_core.train.evaluation.numbers import METRICS_FILE, Numbers
 from churn_core.train.evaluation.style import to_png
-from churn_core.train.evaluation.tables import deciles, metrics_content, risk_levels, slices
+from churn_core.train.evaluation.tables import deciles, headline, metrics_content, risk_levels, slices
 
 __all__ = ["OUTPUTS", "Evaluation", "evaluate"]
 
@@ -42,6 +42,19 @@ class Evaluation:
     manifest: Manifest
     numbers: Numbers
     folder: Path
+
+    @property
+    def headline(self) -> dict[str, Metric]:
+        """The metrics of `metrics.json`, in its order."""
+        return headline(self.manifest.decision)
+
+    @property
+    def metrics_file(self) -> Path:
+        return self.folder / METRICS_FILE
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / FIGURES_FOLDER
 
     @property
     def report(self) -> Path:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 __all__ = [
-    "points",
-    "tied",
     "MISSING",
     "PERCENT",
     "between",
     "interval_words",
     "money",
     "number",
+    "points",
     "share",
     "share_between",
+    "tied",
 ]
 
 MISSING = "not defined"
