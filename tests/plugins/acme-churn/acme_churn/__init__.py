@@ -1,0 +1,1 @@
+"""What Acme Mobile adds to churn-core."""
