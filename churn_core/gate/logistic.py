@@ -14,7 +14,8 @@ _CONVERGED = 1e-8
 def logistic_fit(design: Floats, offset: Floats, labels: Floats, counts: Floats) -> Floats:
     """Maximum likelihood of `labels ~ sigmoid(design @ theta + offset)` for each row of counts.
 
-    Newton's method with step halving; a fit without a finite maximum is `nan`.
+    Newton's method with step halving; a fit without a finite maximum is `nan`. Of columns that
+    depend on each other, one of the equally good fits is returned.
 
     Returns:
         theta, `[replicates, columns]`.
@@ -39,8 +40,9 @@ def logistic_fit(design: Floats, offset: Floats, labels: Floats, counts: Floats)
 def _newton_step(design: Floats, counts: Floats, residuals: Floats, means: Floats) -> Floats:
     columns = design.shape[1]
     squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
-    curvature = ((counts * means * (1 - means)) @ squares).reshape(-1, columns, columns)
-    # Keeps the matrix invertible where all weights vanish; far below any weight that counts.
-    curvature += 1e-30 * np.eye(columns)
+    curvature: Floats = ((counts * means * (1 - means)) @ squares).reshape(-1, columns, columns)
+    # Keeps the matrix invertible; it bends steps, not the solution, where the gradient vanishes.
+    ridge: Floats = 1e-12 * curvature.max(axis=(1, 2)) + 1e-30
+    curvature += ridge[:, None, None] * np.eye(columns)
     gradient = (counts * residuals) @ design
     return np.linalg.solve(curvature, gradient[:, :, None])[:, :, 0].astype(np.float64, copy=False)

@@ -270,7 +270,10 @@ def _calibration_slope(sample: Sample, counts: Floats) -> Floats:
     if sample.logits[0] == sample.logits[-1]:  # sorted: all are equal
         return np.full(len(counts), np.nan)
     design = np.column_stack((np.ones(len(sample)), (sample.logits - centre) / scale))
-    return logistic_fit(design, np.zeros(len(sample)), sample.labels, counts)[:, 1] / scale
+    slopes = logistic_fit(design, np.zeros(len(sample)), sample.labels, counts)[:, 1] / scale
+    drawn = counts > 0
+    first, last = drawn.argmax(axis=1), len(sample) - 1 - drawn[:, ::-1].argmax(axis=1)
+    return np.where(sample.logits[first] == sample.logits[last], np.nan, slopes)
 
 
 def _calibration_intercept(sample: Sample, counts: Floats) -> Floats:
