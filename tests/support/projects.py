@@ -38,11 +38,8 @@ class Project:
 
     def __init__(self, root: Path, source: str = "mine.csv", **sections: Any) -> None:
         self.root = root
-        content = {
-            "schema": "telcovision",
-            "dataset": {"name": "csv", "options": {"path": source}, **sections.pop("dataset", {})},
-            **sections,
-        }
+        dataset = {"name": "csv", "options": {"path": source}, **sections.pop("dataset", {})}
+        content = {"schema": "telcovision", **sections, "dataset": dataset}
         (root / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
 
     @property
