@@ -23,7 +23,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, ForwardRef, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -171,6 +171,9 @@ def _field_specs(cls: type[Customer]) -> tuple[FieldSpec, ...]:
 
 
 def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
+    if isinstance(info.annotation, ForwardRef):
+        unknown = info.annotation.__forward_arg__
+        raise SchemaError(f"field {name!r}: not all names of its type can be found: {unknown}")
     roles = [extra for extra in cast("list[object]", info.metadata) if isinstance(extra, Role)]
     if len(roles) != 1:
         raise SchemaError(f"field {name!r} needs exactly one role: Numeric, Category or Flag")

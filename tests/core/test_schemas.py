@@ -367,6 +367,12 @@ def test_a_schema_can_be_declared_inside_a_function() -> None:
     assert Local.spec.version == 1
 
 
+def test_a_type_that_cannot_be_found_is_named() -> None:
+    field = 'Annotated[Literal["a"], NoSuchRole("Tariff", example="a")]'
+    with pytest.raises(SchemaError, match="field 'plan': not all names of its type can be found: Annotated"):
+        declare(field=field)
+
+
 def test_a_schema_without_fields_and_hostile_data_are_refused() -> None:
     with pytest.raises(SchemaError, match="there are no fields"):
         customer_class(IbmTelcoCustomer.spec.model_copy(update={"fields": ()}))
