@@ -109,8 +109,7 @@ def _events(folder: Path) -> Iterator[dict[str, Any]]:
         ) as process,
     ):
         try:
-            assert process.stdout is not None
-            for line in process.stdout:
+            for line in process.stdout or ():
                 event = json.loads(line)
                 done = event["event"] == "done"
                 yield event

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -83,7 +82,7 @@ def _experiment(seed: int) -> Any:
     experiment.setup(
         data=frame,
         target=_LABEL,
-        # PyCaret wants rows to test on and would split them off: these are training rows, tested on by nobody.
+        # PyCaret wants rows to test on, or splits some off: these are training rows, and tell nothing.
         test_data=frame[data["fold"] == 0],
         index=False,
         preprocess=False,

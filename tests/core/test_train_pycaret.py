@@ -1,0 +1,173 @@
+"""PyCaret compares and tunes; nothing of it stays behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from churn_core.errors import ParamsError, TrainingError
+from churn_core.params import TrainParams
+from churn_core.protocols import TrainedModel
+from churn_core.train.candidates import cross_validate
+from churn_core.train.trainers import pycaret
+from churn_core.train.trainers.native import NativeTrainer
+from churn_core.train.trainers.pycaret import Compared, PyCaretTrainer, ask_pycaret
+from tests.support.training import training_data
+
+MODELS = ("lr", "lightgbm", "dt", "xgboost")
+
+
+class Watched:
+    def __init__(self) -> None:
+        self.total = 0
+        self.steps: list[str] = []
+
+    def start(self, total: int, what: str) -> None:
+        self.total = total
+
+    def step(self, what: str) -> None:
+        self.steps.append(what)
+
+
+@dataclass
+class State:
+    """What a library could change under our feet."""
+
+    folder: str
+    files: list[str]
+    filters: list[Any]
+    level: int
+    handlers: int
+    environment: dict[str, str]
+    random: int
+
+
+def state() -> State:
+    root = logging.getLogger()
+    return State(
+        str(Path.cwd()),
+        sorted(os.listdir()),  # noqa: PTH208
+        list(warnings.filters),
+        root.level,
+        len(root.handlers),
+        dict(os.environ),
+        int(np.random.get_state()[1][:5].sum()),  # type: ignore[index]
+    )
+
+
+@dataclass
+class Run:
+    answer: Compared
+    progress: Watched
+    before: State
+    after: State
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """One comparison and search by PyCaret, from an empty folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("empty"))
+        progress, before = Watched(), state()
+        answer = ask_pycaret(training_data(400), TrainParams(models=MODELS, blend=4, tune=4), progress)
+        yield Run(answer, progress, before, state())
+
+
+def test_our_pipelines_score_what_pycaret_reports_on_every_fold(run: Run) -> None:
+    data = training_data(400)
+    assert set(run.answer.scores) == set(MODELS)
+    for name, scores in run.answer.scores.items():
+        ours = cross_validate(name, {}, data).scores
+        for metric, values in scores.items():
+            assert np.abs(values - ours[metric]).max() < 1e-6, (name, metric)
+
+
+def test_so_do_tuned_pipelines(run: Run) -> None:
+    data = training_data(400)
+    assert run.answer.tuned, "no search was better: choose other data"
+    for name, scores in run.answer.tuned.items():
+        ours = cross_validate(name, run.answer.chosen[name], data).scores
+        for metric, values in scores.items():
+            assert np.abs(values - ours[metric]).max() < 1e-6, (name, metric)
+
+
+def test_the_best_by_log_loss_are_chosen(run: Run) -> None:
+    loss = {name: scores["log_loss"].mean() for name, scores in run.answer.scores.items()}
+    assert list(run.answer.chosen) == sorted(loss, key=loss.__getitem__)
+    for name, scores in run.answer.tuned.items():
+        assert scores["log_loss"].mean() < loss[name]
+
+
+def test_nothing_of_pycaret_stays_behind(run: Run) -> None:
+    assert run.before == run.after
+    assert run.after.files == []
+    assert "pycaret" not in sys.modules
+
+
+def test_progress_names_models(run: Run) -> None:
+    assert run.progress.steps[: len(MODELS)] == list(MODELS)
+    assert [step.split()[0] for step in run.progress.steps[len(MODELS) :]] == ["tuning"] * len(MODELS)
+
+
+def train(rows: int = 400, **settings: Any) -> TrainedModel:
+    return PyCaretTrainer().train(training_data(rows), TrainParams(**settings), Watched())
+
+
+def test_a_second_training_finds_the_same_and_prints_nothing(
+    run: Run, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"models": ("lr", "dt"), "blend": 2, "tune": 0}
+    trained = train(**settings)
+    assert capfd.readouterr() == ("", "")
+    assert {member.name for member in trained.members} == {"lr", "dt"}
+    native = NativeTrainer().train(training_data(400), TrainParams(**settings), Watched())
+    for row, ours in zip(trained.leaderboard, native.leaderboard, strict=True):
+        assert row.model == ours.model
+        assert row.metrics == ours.metrics
+        if row.model in run.answer.scores:
+            first = {name: values.mean() for name, values in run.answer.scores[row.model].items()}
+            assert row.metrics == pytest.approx(first, abs=1e-6)
+
+
+def test_models_that_fail_are_named_and_the_others_stand() -> None:
+    data = training_data(300)
+    broken = data.matrix.copy()
+    broken[5, 0] = np.nan  # boosted trees take it, logistic regression does not
+    data = type(data)(broken, data.labels, data.fold, data.names, data.seed)
+    params = TrainParams(models=("lr", "lightgbm"), blend=1, tune=0)
+    answer = ask_pycaret(data, params, Watched())
+    assert set(answer.scores) == {"lightgbm"}
+    (row,) = answer.failed
+    assert row.model == "lr"
+    assert "NaN" in row.note
+
+
+def test_a_budget_that_starting_pycaret_uses_up_is_refused() -> None:
+    with pytest.raises(TrainingError, match=r"train\.budget_seconds was over before the first model"):
+        train(models=("lr",), budget_seconds=0.01)
+
+
+def test_the_last_words_of_a_worker_that_dies_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pycaret, "_WORKER", "churn_core.train.trainers.no_such_worker")
+    with pytest.raises(TrainingError, match=r"PyCaret stopped before it was done: .*no_such_worker"):
+        train(models=("lr",))
+
+
+def test_without_pycaret_another_trainer_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pycaret, "find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match=r"not installed here; use train\.trainer=native"):
+        train(models=("lr",))
+
+
+def test_unknown_models_are_refused_before_pycaret_starts() -> None:
+    with pytest.raises(ParamsError, match="did you mean 'lightgbm'"):
+        train(models=("lightgb",))
