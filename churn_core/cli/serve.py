@@ -1,0 +1,64 @@
+"""`churn serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from churn_core.errors import BundleError, PluginError, RegistryError
+
+__all__ = ["default_bundle", "serve"]
+
+_CANDIDATE = Path("models/candidate")
+
+
+@click.command()
+@click.option(
+    "--bundle",
+    default="",
+    metavar="REF",
+    envvar="CHURN_BUNDLE",
+    help="Default: the model in production, or else models/candidate.",
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Other machines need 0.0.0.0 and API keys."
+)
+@click.option("--port", type=int, default=8000, show_default=True, help="0 takes any free port.")
+def serve(bundle: str, host: str, port: int) -> None:
+    """Serve a bundle over HTTP.
+
+    REF is a folder, models:/name@alias or models:/name/version.
+    """
+    import churn_core
+    from churn_serve.server import run
+
+    scorer = churn_core.load(bundle or default_bundle())
+    model = scorer.model
+    what = f"{model.name}, version {model.version} (bundle {model.digest[:12]})"
+
+    def announce(address: str) -> None:
+        click.echo(f"serving {what} at {address}; {address}/docs describes it, Ctrl-C stops it")
+
+    run(scorer, host, port, on_start=announce)
+
+
+def default_bundle(root: Path = Path()) -> str:
+    """What is served where nothing is named: the model in production, or else the candidate.
+
+    Raises:
+        BundleError: There is neither.
+    """
+    from churn_core.bundle.stores import fetch_bundle
+    from churn_core.tracking import tracking
+
+    production = f"models:/{tracking(root=root).model}@production"
+    try:
+        fetch_bundle(production)
+    except (RegistryError, PluginError) as error:
+        candidate = root / _CANDIDATE
+        if not candidate.is_dir():
+            raise BundleError(f"there is no model yet ({error}); `make run` makes one") from None
+        click.echo(f"note: {error}; taking {candidate}, which no gate has passed", err=True)
+        return str(candidate)
+    return production
