@@ -16,7 +16,7 @@ import click
 
 from churn_core import registry
 from churn_core.cli.stages import run_stages
-from churn_core.errors import GateRefused
+from churn_core.errors import ChurnError, GateRefused
 from churn_core.params import Params, read_params
 from churn_core.schemas import ChurnPrediction, Customer
 
@@ -36,19 +36,45 @@ def run(root: Path) -> None:
     signal.signal(signal.SIGTERM, _leave)
     started = time.monotonic()
     params = read_params(root / "params.yaml")
-    run_stages(root, click.echo)
-    version = _register(params, root)
-    _gate(params, root)
-    _promote(params, root)
-    reference = f"models:/{params.mlflow.model}@production"
-    _show_answer(_ask(reference, params, root))
+    ran = run_stages(root, click.echo)
+    version = "" if set(ran) > {"fetch"} else _live_version(params, root)
+    if version:
+        click.echo(f"register, gate, promote: version {version} is in production already")
+    else:
+        version = _register(params, root)
+        _gate(params, root)
+        _promote(params, root)
+    _show_answer(_ask(_production(params), params, root))
     _show_places(version, params, root)
     click.echo(f"all done in {time.monotonic() - started:.0f} s")
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, _frame: FrameType | None) -> None:
     """End through all `finally` blocks, so that no process stays behind."""
     sys.exit(128 + number)
+
+
+def _production(params: Params) -> str:
+    return f"models:/{params.mlflow.model}@production"
+
+
+def _live_version(params: Params, root: Path) -> str:
+    """The version in production if it is the candidate and passed the gate of today; else empty.
+
+    Needs no MLflow where the registry is local, which saves the seconds that its import takes.
+    """
+    from churn_core.bundle import read_bundle
+    from churn_core.gate import policy_digest, read_verdict
+    from churn_core.tracking import MlflowStore, tracking
+
+    try:
+        folder, version = MlflowStore(tracking(params, root)).fetch(_production(params))
+        digests = {read_bundle(path).manifest.digest for path in (folder, root / "models/candidate")}
+        verdict = read_verdict((root / "outputs/gate.json").read_bytes())
+    except (ChurnError, OSError):
+        return ""
+    judged = verdict.passed and verdict.policy == policy_digest(params.gate)
+    return version if judged and digests == {verdict.candidate} else ""
 
 
 @contextmanager

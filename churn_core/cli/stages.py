@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,14 +18,17 @@ __all__ = ["ended", "run_stages"]
 
 _RUNNING = re.compile(r"Running stage '(?P<stage>[^']+)'")
 _UNCHANGED = re.compile(r"Stage '(?P<stage>[^']+)' didn't change")
-_DONE = ("Updating lock file", "Generating lock file")
+_DONE = ("Updating lock file", "Generating lock file", "Use `dvc push`")
 _PATIENCE = 10.0
 
 Say = Callable[[str], None]
 
 
-def run_stages(root: Path, say: Say) -> None:
+def run_stages(root: Path, say: Say) -> list[str]:
     """Run what has changed of the pipeline in `root`; `say` is told of each stage.
+
+    Returns:
+        The stages that ran.
 
     Raises:
         StageError: DVC is not installed, or a stage failed.
@@ -36,7 +39,7 @@ def run_stages(root: Path, say: Say) -> None:
         )
     quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
     # The stages' progress bars and messages go straight to standard error.
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - this interpreter's own DVC
         [sys.executable, "-m", "dvc", "repro"],
         cwd=root,
         env={**os.environ, **quiet},
@@ -44,12 +47,16 @@ def run_stages(root: Path, say: Say) -> None:
         stdout=subprocess.PIPE,
         text=True,
     )
+    progress = _Progress(say)
     with ended(process):
-        stage = _Progress(say).follow(process.stdout or ())
+        for line in process.stdout or ():
+            progress.take(line.rstrip())
         failed = process.wait() != 0
     if failed:
-        which = f"stage {stage!r} failed" if stage else "the pipeline cannot run"
+        which = f"stage {progress.stage!r} failed" if progress.stage else "the pipeline cannot run"
         raise StageError(f"{which}; the reason stands above. What is done already is not done again.")
+    progress.finish()
+    return progress.ran
 
 
 @contextmanager
@@ -71,27 +78,35 @@ def ended(process: subprocess.Popen[str]) -> Iterator[None]:
 
 
 class _Progress:
-    """Turns DVC's words into a line or two a stage, with seconds, and the stage's own words between."""
+    """Turns DVC's words into a line or two a stage, with seconds, and the stage's own words between.
+
+    Attributes:
+        ran: Stages that were started.
+        stage: The one that was not seen to end.
+    """
 
     def __init__(self, say: Say) -> None:
+        self.ran: list[str] = []
+        self.stage = ""
         self._say = say
-        self._stage = ""
         self._started = 0.0
 
-    def follow(self, lines: Iterable[str]) -> str:
-        """Read to the end; returns the stage that did not finish, if any."""
-        for line in map(str.rstrip, lines):
-            self._take(line)
-        return self._stage
-
-    def _take(self, line: str) -> None:
+    def take(self, line: str) -> None:
         if running := _RUNNING.match(line):
-            self._stage, self._started = running["stage"], time.monotonic()
-            self._say(f"{self._stage}: running")
+            self.finish()
+            self.stage, self._started = running["stage"], time.monotonic()
+            self.ran.append(self.stage)
+            self._say(f"{self.stage}: running")
         elif unchanged := _UNCHANGED.match(line):
+            self.finish()
             self._say(f"{unchanged['stage']}: nothing changed")
-        elif self._stage and line.startswith(_DONE):
-            self._say(f"{self._stage}: done in {time.monotonic() - self._started:.1f} s")
-            self._stage = ""
-        elif self._stage and line and not line.startswith("> "):
+        elif line.startswith(_DONE):
+            self.finish()
+        elif self.stage and line and not line.startswith("> "):
             self._say(f"    {line}")
+
+    def finish(self) -> None:
+        """The stage under way has ended well."""
+        if self.stage:
+            self._say(f"{self.stage}: done in {time.monotonic() - self._started:.1f} s")
+            self.stage = ""

@@ -44,7 +44,7 @@ def service(ref: str, root: Path = Path()) -> Iterator[str]:
     """
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_FOR_US}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - this interpreter's own service
             [sys.executable, "-m", "churn_serve", "--bundle", ref, "--port", "0"],
             cwd=root,
             env=environment,
