@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,13 @@ from numpy.typing import NDArray
 
 from churn_core.protocols import TrainingData
 from churn_core.train.folds import stratified_folds
+from churn_core.train.models import MODELS
 from tests.support.projects import Project, write_csv
 
-__all__ = ["matrix_of", "prepared_project", "training_data"]
+__all__ = ["INSTALLED", "matrix_of", "prepared_project", "training_data"]
+
+# All of them but in the environment without PyCaret, which lacks two libraries.
+INSTALLED = tuple(name for name, spec in MODELS.items() if find_spec(spec.package))
 
 COLUMNS = ("charges", "months", "log", "tiny", "common", "rare", "never")
 
