@@ -9,6 +9,7 @@ from churn_core.schemas.ibm_telco import IbmTelcoCustomer
 from churn_core.schemas.problems import FieldProblem, field_problems
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
 from churn_core.schemas.spec import FieldSpec, FileColumn, LabelSpec, SchemaSpec, SliceSpec
+from churn_core.schemas.spelling import Reader, ReadRow
 from churn_core.schemas.telcovision import TelcoVisionCustomer
 from churn_core.schemas.wire import (
     BatchAnswer,
@@ -40,6 +41,8 @@ __all__ = [
     "ModelRef",
     "Numeric",
     "Problem",
+    "ReadRow",
+    "Reader",
     "Reason",
     "SchemaInfo",
     "SchemaSpec",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import jsonschema
@@ -38,9 +39,8 @@ def test_a_schema_is_shown_for_machines() -> None:
         json.loads(run("schema", "telcovision", f"--{f}").stdout) for f in ("json-schema", "example")
     )
     jsonschema.Draft202012Validator(document).validate(example)
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(run("schema", "telcovision", "--sql").stdout)
-    database.close()
 
 
 def test_an_unknown_schema_is_one_line_and_exit_1() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import jsonschema
@@ -64,13 +65,12 @@ def test_rules_are_stated_both_ways_where_they_hold_both_ways() -> None:
 
 def insert(cls: type[Customer], row: dict[str, Any]) -> None:
     """Insert one row into the table of a fresh database."""
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(sql_table(cls))
         names = ", ".join(f'"{name}"' for name in row)
         marks = ", ".join("?" for _ in row)
         table = cls.spec.name.replace("-", "_") + "_customers"
         database.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
-    database.close()
 
 
 @given(st.data(), one_of_the_schemas)
@@ -106,14 +106,13 @@ def test_the_table_refuses_other_spellings(change: dict[str, Any]) -> None:
 
 
 def test_a_customer_is_in_the_table_once() -> None:
-    with sqlite3.connect(":memory:") as database:
+    with closing(sqlite3.connect(":memory:")) as database:
         database.executescript(sql_table(TelcoVisionCustomer))
         values = list(TelcoVisionCustomer.spec.example().values())
         statement = f"INSERT INTO telcovision_customers VALUES ({', '.join('?' * len(values))})"
         database.execute(statement, values)
         with pytest.raises(sqlite3.IntegrityError):
             database.execute(statement, values)
-    database.close()
 
 
 def test_names_quotes_and_large_numbers_in_sql() -> None:
