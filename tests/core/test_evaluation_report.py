@@ -1,0 +1,334 @@
+"""Figures and report: self-contained, escaped, traceable, the same bytes every time."""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn_core.bundle import Manifest, decision_policy
+from churn_core.bundle.manifest import Interval
+from churn_core.params import CostParams
+from churn_core.protocols import LeaderboardRow
+from churn_core.schemas import TelcoVisionCustomer
+from churn_core.train.evaluation import Evaluation, Numbers, evaluate
+from churn_core.train.evaluation.figures import FIGURES, draw
+from churn_core.train.evaluation.style import to_png, to_svg
+from churn_core.train.evaluation.words import between, money, number, points, share, share_between, tied
+from churn_core.train.leaderboard import write_leaderboard
+from churn_core.train.report import build, sentences
+from churn_core.train.report.build import render, write_report
+from tests.support.evaluations import ready
+
+HOSTILE = '<script>alert("x")</script> & $a_b$ \\frac{'
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    project = ready(tmp_path_factory.mktemp("project"), rows=800)
+    return evaluate(project.params, project.root)
+
+
+@pytest.fixture(scope="module")
+def page(evaluation: Evaluation) -> str:
+    return evaluation.report.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test is about words, drawing takes only time."""
+    monkeypatch.setattr(build, "draw", lambda name, numbers: name)
+    monkeypatch.setattr(build, "to_svg", lambda name: f"<svg><title>{name}</title></svg>")
+
+
+class Parsed(HTMLParser):
+    """Tags, whether they close in order, and what is said."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.tags: set[str] = set()
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_the_page_is_well_formed_and_needs_nothing_else(page: str) -> None:
+    parsed = Parsed(page)
+    assert parsed.open == []
+    assert not parsed.tags & {"script", "link", "img", "iframe", "object", "form"}
+    references = [v or "" for name, v in parsed.attributes if name in ("href", "src", "xlink:href", "action")]
+    assert all(reference.startswith("#") for reference in references)
+    assert not re.search(r"@import|url\((?!#)|https?://(?!www\.w3\.org/)", page)
+    assert page.startswith("<!doctype html>")
+
+
+def test_the_page_serves_phones_darkness_and_paper(page: str) -> None:
+    assert 'content="width=device-width, initial-scale=1"' in page
+    for feature in ("prefers-color-scheme: dark", "max-width: 640px", "@media print"):
+        assert feature in page
+
+
+def test_every_figure_says_what_it_shows(page: str) -> None:
+    assert page.count("<svg") == page.count('role="img" aria-label="') == len(FIGURES)
+
+
+def test_every_metric_of_the_file_is_told(evaluation: Evaluation, page: str) -> None:
+    content = json.loads(evaluation.metrics_file.read_text())
+    text = Parsed(page).text
+    for name, digits in (
+        ("roc_auc", 3),
+        ("log_loss", 3),
+        ("calibration_slope", 2),
+        ("profit", 2),
+        ("lift_10", 2),
+    ):
+        assert number(content[name]["value"], digits) in text, name
+        assert between(content[name], digits) in text, name
+    for name in ("top_rate_10", "recall", "churn_rate", "contacted"):
+        assert share_between(content[name], 1) in page, name
+    manifest = evaluation.manifest
+    digests = (
+        manifest.digest,
+        manifest.files[0].sha256,
+        manifest.schema_fingerprint,
+        manifest.lineage.holdout_digest,
+    )
+    assert all(digest in text for digest in digests)
+    assert all(field.description in text for field in manifest.schema_spec.fields)
+
+
+def test_slices_and_deciles_are_told(evaluation: Evaluation, page: str) -> None:
+    text = Parsed(page).text
+    for row in evaluation.numbers.tables["slices"]:
+        assert f"{row['customers']:,} customers" in text
+        assert points(row["gap"]) in text
+    for row in evaluation.numbers.tables["deciles"]:
+        assert share(row["lowest_probability"], 1) in page
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_what_training_expected_stands_beside_the_result(evaluation: Evaluation) -> None:
+    expected = {"roc_auc": Interval(value=0.8765, low=0.8, high=0.9)}
+    manifest = evaluation.manifest.model_copy(update={"metrics": expected})
+    assert "0.876" in Parsed(render(manifest, evaluation.numbers)).text
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_groups_that_differ_are_marked(evaluation: Evaluation) -> None:
+    rows = [dict(row) for row in evaluation.numbers.tables["slices"]]
+    for row in rows:
+        row.update(gap=0.01, gap_low=-0.01, gap_high=0.02)
+    assert "differs" not in render(evaluation.manifest, with_tables(evaluation, slices=rows))
+    rows[0].update(gap=-0.05, gap_low=-0.09, gap_high=-0.01)
+    assert render(evaluation.manifest, with_tables(evaluation, slices=rows)).count("differs</span>") == 1
+
+
+def with_tables(evaluation: Evaluation, **tables: Any) -> Numbers:
+    return Numbers(evaluation.numbers.metrics, {**evaluation.numbers.tables, **tables})
+
+
+def with_metrics(evaluation: Evaluation, **metrics: Any) -> dict[str, Any]:
+    return {**evaluation.numbers.metrics, **metrics}
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_the_leaderboard_is_shown_where_there_is_one(evaluation: Evaluation) -> None:
+    assert "Models compared" not in evaluation.report.read_text()
+    rows = [
+        LeaderboardRow("gbc", {"roc_auc": 0.85123, "log_loss": 0.41}, {"roc_auc": 0.004}, 3.2, True, 1.0),
+        LeaderboardRow("rf", {}, {}, 1.0, note="failed: <out of time>"),
+    ]
+    write_leaderboard(evaluation.folder.parent, rows)
+    text = Parsed(write_report(evaluation.folder, evaluation.manifest).read_text()).text
+    (evaluation.folder / "leaderboard.json").unlink()
+    assert "Models compared" in text
+    assert "0.8512 ± 0.0040" in text
+    assert "failed: <out of time>" in text
+
+
+def hostile_manifest(manifest: Manifest) -> Manifest:
+    spec = manifest.schema_spec
+    fields = (spec.fields[0].model_copy(update={"description": HOSTILE, "unit": "</svg>"}), *spec.fields[1:])
+    return manifest.model_copy(
+        update={
+            "name": HOSTILE,
+            "schema_spec": spec.model_copy(update={"fields": fields}),
+            "lineage": manifest.lineage.model_copy(update={"dataset": HOSTILE}),
+            "decision": decision_policy(CostParams(currency="<b>")),
+        }
+    )
+
+
+def test_nothing_in_the_data_becomes_markup(evaluation: Evaluation) -> None:
+    rows = [{**row, "description": HOSTILE} for row in evaluation.numbers.tables["importance"]]
+    slices = [{**row, "group": HOSTILE} for row in evaluation.numbers.tables["slices"]]
+    metrics = with_metrics(evaluation, currency="<b>", dataset=HOSTILE, schema=HOSTILE)
+    tables = {**evaluation.numbers.tables, "importance": rows, "slices": slices}
+    page = render(hostile_manifest(evaluation.manifest), Numbers(metrics, tables))
+    parsed = Parsed(page)
+    assert parsed.open == []
+    assert not parsed.tags & {"script", "b"}
+    assert HOSTILE in parsed.text
+    assert "<script" not in page
+
+
+def test_the_report_is_made_from_files_alone(evaluation: Evaluation, page: str) -> None:
+    assert write_report(evaluation.folder, evaluation.manifest).read_text() == page
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_has_the_same_bytes_each_time(name: str, evaluation: Evaluation) -> None:
+    first, again = draw(name, evaluation.numbers), draw(name, evaluation.numbers)
+    png = to_png(first)
+    assert png == to_png(again) == (evaluation.figures / f"{name}.png").read_bytes()
+    assert to_svg(first) == to_svg(again)
+    width, height = struct.unpack(">II", png[16:24])
+    assert width == 900
+    assert 500 <= height <= 1100
+    assert not {b"tEXt", b"tIME", b"iTXt"} & chunks(png)
+
+
+def chunks(png: bytes) -> set[bytes]:
+    found: set[bytes] = set()
+    place = 8
+    while place < len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        found.add(png[place + 4 : place + 8])
+        place += 12 + length
+    return found
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_in_the_page_takes_colours_and_font_from_it(name: str, evaluation: Evaluation) -> None:
+    svg = to_svg(draw(name, evaluation.numbers))
+    assert svg.startswith("<svg ")
+    assert "<metadata" not in svg
+    assert "<text" in svg
+    assert "DejaVu" not in svg
+    assert not re.search(r"#[0-9a-f]{6}\b", svg)
+    variables = set(re.findall(r"var\(--(\w+)\)", svg))
+    assert (
+        {"ink", "muted", "font"} <= variables <= {"ink", "muted", "grid", "paper", "blue", "orange", "font"}
+    )
+
+
+def test_the_page_defines_every_colour_in_light_and_dark() -> None:
+    folder = Path(sentences.__file__).parent / "templates"
+    css = (folder / "report.css").read_text()
+    used = set(re.findall(r"var\(--(\w+)\)", css)) - {"font"}
+    blocks = re.findall(r":root \{(.*?)\}", css, flags=re.DOTALL)
+    assert len(blocks) == 3  # light, dark, print
+    assert all(used <= set(re.findall(r"--(\w+):", block)) for block in blocks)
+
+
+def interval(value: float, low: float, high: float) -> dict[str, float]:
+    return {"value": value, "low": low, "high": high}
+
+
+@pytest.mark.parametrize(
+    ("slope", "intercept", "p", "words"),
+    [
+        (interval(1.0, 0.9, 1.1), interval(0.0, -0.1, 0.1), 0.6, "taken at their word"),
+        (interval(0.6, 0.5, 0.8), interval(0.0, -0.1, 0.1), 0.6, "too extreme"),
+        (interval(1.4, 1.2, 1.6), interval(0.0, -0.1, 0.1), 0.6, "too timid"),
+        (interval(1.0, 0.9, 1.1), interval(0.3, 0.1, 0.5), 0.6, "too low on average"),
+        (
+            interval(0.6, 0.5, 0.8),
+            interval(-0.3, -0.5, -0.1),
+            0.0,
+            "average and they are too high on average",
+        ),
+        (interval(1.0, 0.9, 1.1), interval(0.0, -0.1, 0.1), 0.01, "more than chance explains"),
+        (interval(1.0, 0.9, 1.1), interval(0.0, -0.1, 0.1), None, "could not be measured"),
+    ],
+)
+def test_calibration_in_words(
+    slope: dict[str, float], intercept: dict[str, float], p: float | None, words: str
+) -> None:
+    metrics = {"calibration_slope": slope, "calibration_intercept": intercept, "spiegelhalter_p": p}
+    assert words in sentences.calibration(metrics)
+
+
+def test_findings_in_words(evaluation: Evaluation) -> None:
+    metrics = with_metrics(
+        evaluation,
+        top_rate_10=interval(0.7232, 0.6458, 0.8021),
+        churn_rate=interval(0.2654, 0.2427, 0.2896),
+        roc_auc=interval(0.8348, 0.8127, 0.8556),
+    )
+    said = [
+        text.replace("\u00a0", " ")
+        for text in sentences.findings(metrics, evaluation.numbers.tables["deciles"])
+    ]
+    assert said[0] == (
+        "Of the 10 % of customers with the highest risk, 72 % left (95 % interval 65 to 80 %). "
+        "Among all customers it was 27 %."
+    )
+    assert "83 % of all pairs (81 to 86 %)" in said[2]
+
+
+def test_worth_and_rule_in_words() -> None:
+    rule, money_behind = sentences.whom_to_call(decision_policy(CostParams(currency="USD")))
+    assert tied(rule).startswith("Contact a customer whose probability of churn is 16.4\u00a0% or more.")
+    assert "brings 56.00 USD on average" in money_behind
+    assert "costs 11.00 USD" in money_behind
+    assert "set by hand" in sentences.whom_to_call(decision_policy(CostParams(threshold=0.5)))[0]
+    metrics = {
+        "currency": "USD",
+        "holdout_rows": 1000,
+        "contacted": interval(0.54, 0.5, 0.6),
+        "profit": interval(10.0, 8.6, 11.4),
+        "profit_all": interval(6.8, 5.0, 8.0),
+    }
+    contacted, others = sentences.worth(metrics)
+    assert "10.00 USD per customer of the whole base (95 % interval 8.60 to 11.40 USD)" in contacted
+    assert "10,000.00 USD for the 1,000 customers" in contacted
+    assert "6.80 USD" in others
+
+
+def test_every_metric_has_a_meaning(evaluation: Evaluation) -> None:
+    assert set(sentences.MEANINGS) == set(evaluation.headline)
+
+
+def test_numbers_in_words() -> None:
+    assert number(1234.5678, 2) == "1,234.57"
+    assert number(-0.0004, 3) == "0.000"
+    assert number(None) == share(None) == money(None, "EUR") == points(None) == "not defined"
+    assert (share(0.745), share(0.1234, 1)) == ("74\u00a0%", "12.3\u00a0%")
+    assert money(-3.478, "EUR") == "-3.48 EUR"
+    assert (points(0.0123), points(-0.0001)) == ("+1.2", "+0.0")
+    assert between({"low": 0.1, "high": None}) == share_between({"low": None, "high": 1.0}) == "not defined"
+
+
+def test_slices_of_the_schema_are_those_of_the_page(page: str) -> None:
+    text = Parsed(page).text
+    spec = TelcoVisionCustomer.spec
+    assert all(spec.field(one.field).description in text for one in spec.slices)
