@@ -50,12 +50,16 @@ def predict(file: Path, bundle: str, url: str, explain: bool, as_json: bool) -> 
         raise click.UsageError("--bundle and --url exclude each other")
     with _oracle(bundle, url) as oracle:
         rows = read_customers(file, oracle.spec)
-        as_json = as_json or not sys.stdout.isatty()
-        refused, total = _print_all(_answers(oracle, rows, explain), as_json, explain)
+        answers = _answers(oracle, rows, explain)
+        refused, total = _print_all(answers, as_json or not _on_terminal(), explain)
     if not total:
         raise DataError(f"{file} has no rows")
     if refused:
         raise DataError(f"{refused} of {total} rows of {file} do not fit the schema")
+
+
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def run(root: Path) -> None:
     started = time.monotonic()
     params = read_params(root / "params.yaml")
     ran = run_stages(root, click.echo)
-    version = "" if set(ran) > {"fetch"} else _live_version(params, root)
+    version = "" if set(ran) - {"fetch"} else _live_version(params, root)
     if version:
         click.echo(f"register, gate, promote: version {version} is in production already")
     else:

@@ -39,7 +39,7 @@ def run_stages(root: Path, say: Say) -> list[str]:
         )
     quiet = {"DVC_NO_ANALYTICS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONUNBUFFERED": "1"}
     # The stages' progress bars and messages go straight to standard error.
-    process = subprocess.Popen(  # noqa: S603 - this interpreter's own DVC
+    process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=root,
         env={**os.environ, **quiet},
