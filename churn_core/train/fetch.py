@@ -43,7 +43,7 @@ def fetch(params: Params, root: Path = Path()) -> Path:
     with tempfile.TemporaryDirectory(dir=(root / RAW).parent, prefix=".fetch-") as folder:
         file = _write(dataset, params.dataset.name, Path(folder), root)
         _clear(root / RAW)
-        file.replace(root / RAW / f"customers{file.suffix}")
+        file.replace(root / RAW / f"customers{file.suffix.replace('.ndjson', '.jsonl')}")
     (root / SCHEMA).write_text(spec.model_dump_json(indent=1) + "\n", encoding="utf-8")
     return raw_file(root)
 

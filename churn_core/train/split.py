@@ -23,6 +23,7 @@ __all__ = ["MIN_CLASS", "MIN_ROWS", "check_enough", "draw_holdout", "profile_has
 MIN_ROWS = 100
 MIN_CLASS = 20
 _MOST_MISSED = 0.05
+_CHUNK = 50_000
 
 
 def check_enough(labels: NDArray[np.bool_], spec: SchemaSpec) -> None:
@@ -46,9 +47,10 @@ def check_enough(labels: NDArray[np.bool_], spec: SchemaSpec) -> None:
 
 def profile_hashes(customers: pa.Table, spec: SchemaSpec, seed: int) -> NDArray[np.uint64]:
     """A 64-bit hash of seed and fields for each customer; `customer_id` does not count."""
-    columns = [_plain(customers.column(name)) for name in spec.names]
-    texts = (f"{seed}|{row!r}".encode() for row in zip(*columns, strict=True))
-    digests = b"".join(hashlib.blake2b(text, digest_size=8).digest() for text in texts)
+    digests = bytearray()
+    for batch in customers.select(spec.names).to_batches(max_chunksize=_CHUNK):
+        for row in zip(*map(_plain, batch.columns), strict=True):
+            digests += hashlib.blake2b(f"{seed}|{row!r}".encode(), digest_size=8).digest()
     return np.frombuffer(digests, dtype="<u8")
 
 
@@ -89,7 +91,7 @@ def _share(count: int, params: SplitParams) -> int:
     return held
 
 
-def _plain(column: pa.ChunkedArray) -> list[object]:
+def _plain(column: pa.Array) -> list[object]:
     if pa.types.is_floating(column.type):
         return (column.to_numpy() + 0.0).tolist()  # -0.0 equals 0.0
     return column.to_pylist()

@@ -146,6 +146,7 @@ def test_fetch_and_prepare_say_what_they_did(tmp_path: Path) -> None:
     assert (fetched.exit_code, fetched.stderr) == (0, "")
     assert "data/raw/customers.csv (" in fetched.stdout
     prepared = run_churn("prepare", "--root", tmp_path)
+    assert prepared.stderr == ""
     assert prepared.stdout.startswith("400 rows: 400 customers, 0 rows refused\n320 to train on, 80 held out")
 
 

@@ -21,6 +21,7 @@ from churn_core.schemas import TelcoVisionCustomer
 from churn_core.train.datasets import open_dataset
 from churn_core.train.datasets.telcovision import POINTER
 from churn_core.train.fetch import fetch
+from churn_core.train.raw import raw_file
 from churn_core.train.synth import draw
 from tests.support.projects import write_csv
 
@@ -129,9 +130,10 @@ class Wayward:
             raise KeyError("host")
         if self.way == "offline":
             raise ConnectionRefusedError(111, "Connection refused")
-        for name in ("a.csv", "b.csv") if self.way == "two" else ("a.xlsx",):
-            (folder / name).write_text("x")
-        return folder / "a.csv" if self.way == "two" else folder / "a.xlsx"
+        names = {"two": ("a.csv", "b.csv"), "xlsx": ("a.xlsx",), "lines": ("a.ndjson",)}[self.way]
+        for name in names:
+            (folder / name).write_text('{"id": 1}')
+        return folder / names[0]
 
 
 @pytest.fixture
@@ -156,6 +158,13 @@ def test_a_wayward_data_set_harms_nobody(tmp_path: Path, way: str, error: type[E
     with pytest.raises(error, match=says):
         fetch(params("wayward", way=way), tmp_path)
     assert not (tmp_path / "data/raw").exists()
+
+
+@pytest.mark.usefixtures("wayward")
+def test_a_data_set_may_write_json_lines(tmp_path: Path) -> None:
+    path = fetch(params("wayward", way="lines"), tmp_path)
+    assert path == tmp_path / "data/raw/customers.jsonl"
+    assert raw_file(tmp_path) == path
 
 
 def test_the_ibm_data_come_in_the_spelling_of_modeldata(tmp_path: Path) -> None:
