@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from churn_core.errors import RegistryError
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["connect"]
 
-# MLflow alone would try for minutes to reach a server that is not there. The user's own
-# settings of these variables win.
-_PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+# MLflow alone would try for minutes to reach a server that is not there, and talk on stdout.
+# The user's own settings of these variables win.
+_MANNERS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.5",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _NO_LOGIN = ("error code 401", "error code 403", "PERMISSION_DENIED", "UNAUTHENTICATED", "Unauthorized")
 _NO_ANSWER = ("failed with exception", "Max retries exceeded", "timed out")
@@ -43,12 +45,21 @@ def connect(where: Tracking, *, create: bool = False) -> Iterator[MlflowClient]:
     # Stays set: MLflow's reporting thread outlives this block.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     _check_address(where, create)
-    with _environment(_PATIENCE):
-        from mlflow import MlflowClient
-
+    with _environment(_MANNERS):
+        client_class = _client_class()
         with _quiet(), _translated(where):
             _check_database(where)
-            yield MlflowClient(where.uri)
+            yield client_class(where.uri)
+
+
+def _client_class() -> type[MlflowClient]:
+    try:
+        from mlflow import MlflowClient
+    except ModuleNotFoundError as error:
+        if error.name != "mlflow":
+            raise
+        raise RegistryError("the model registry needs MLflow: pip install 'churn-core[tracking]'") from None
+    return MlflowClient
 
 
 @contextmanager
@@ -97,20 +108,14 @@ def _check_address(where: Tracking, create: bool) -> None:
                 "or a server (https://...)"
             )
         return
-    if not where.database.exists():
-        if not create:
-            raise RegistryError(f"there is no model registry at {where}; `churn register` makes one")
-        where.database.parent.mkdir(parents=True, exist_ok=True)
-    elif not _is_sqlite(where.database):
-        raise RegistryError(f"{where} is not a SQLite database")
-
-
-def _is_sqlite(path: Path) -> bool:
+    if not create and not where.database.exists():
+        raise RegistryError(f"there is no model registry at {where}; `churn register` makes one")
     try:
-        with path.open("rb") as file:
-            return file.read(16) in (b"SQLite format 3\0", b"")
-    except OSError as error:
-        raise RegistryError(f"{path} cannot be read: {type(error).__name__}") from None
+        where.database.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(where.database, timeout=5)) as database:
+            database.execute("PRAGMA schema_version")
+    except (OSError, sqlite3.Error) as error:
+        raise RegistryError(f"the registry {where} cannot be opened: {error}") from None
 
 
 def _check_database(where: Tracking) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from churn_core.params import MlflowParams, Params, read_params
 
@@ -77,4 +77,5 @@ def _absolute(uri: str, root: Path) -> str:
     if not uri.startswith(_SQLITE):
         return uri
     path = root / unquote(uri.removeprefix(_SQLITE).partition("?")[0])
-    return _SQLITE + quote(str(path))
+    # Blanks stay: MLflow makes the folder of a quoted path, too.
+    return _SQLITE + str(path).replace("%", "%25").replace("?", "%3F")
