@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 __all__ = ["logistic_fit"]
 
 Floats = NDArray[np.float64]
-_CONVERGED = 1e-8
+# Newton's method doubles the digits: after a step of this size the next would be one of 1e-12.
+_CONVERGED = 1e-6
 
 
 def logistic_fit(design: Floats, offset: Floats, labels: Floats, counts: Floats) -> Floats:

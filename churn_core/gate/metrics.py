@@ -83,6 +83,7 @@ class Sample:
         self.labels: Floats = y[self.order]
         self.probabilities: Floats = p[self.order]
         self.ends: NDArray[np.intp] = np.append(np.flatnonzero(np.diff(self.probabilities)), len(p) - 1)
+        self._cumulated: tuple[Floats, Floats, Floats] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,8 +105,12 @@ class Sample:
 
     def cumulated(self, counts: Floats) -> tuple[Floats, Floats]:
         """Churners and others at or above each distinct probability, each `[replicates, runs]`."""
-        positives = np.cumsum(counts * self.labels, axis=1)
-        return positives[:, self.ends], (np.cumsum(counts, axis=1) - positives)[:, self.ends]
+        # Several metrics ask for the same counts one after the other.
+        if self._cumulated is None or self._cumulated[0] is not counts:
+            positives = np.cumsum(counts * self.labels, axis=1)
+            negatives = np.cumsum(counts, axis=1) - positives
+            self._cumulated = counts, positives[:, self.ends], negatives[:, self.ends]
+        return self._cumulated[1:]
 
 
 Replicates = Callable[[Sample, Floats], Floats]
@@ -258,10 +263,13 @@ def _spiegelhalter_z(sample: Sample, counts: Floats) -> Floats:
 def _gain(sample: Sample, counts: Floats, share: float) -> Floats:
     # Within a run of equal probabilities any order is as good: the line between its ends is the mean.
     positives, negatives = sample.cumulated(counts)
-    total = positives + negatives
     reached = np.empty(len(counts))
-    for i, (n, tp) in enumerate(zip(total, positives, strict=True)):
-        reached[i] = np.interp(share * n[-1], np.append(0.0, n), np.append(0.0, tp))
+    for i in range(len(counts)):
+        tp, total = positives[i], positives[i] + negatives[i]
+        wanted = share * float(total[-1])
+        run = min(int(np.searchsorted(total, wanted)), len(total) - 1)
+        start, found = (total[run - 1], tp[run - 1]) if run else (0.0, 0.0)
+        reached[i] = found + (wanted - start) * (tp[run] - found) / max(total[run] - start, _EPSILON)
     return _ratio(reached, positives[:, -1])
 
 

@@ -19,7 +19,7 @@ from churn_core.schemas import IbmTelcoCustomer, SliceSpec, TelcoVisionCustomer
 from churn_core.train.evaluation import curves
 from churn_core.train.evaluation.groups import risk_groups, slice_groups, wilson
 from churn_core.train.evaluation.importance import importance
-from churn_core.train.evaluation.tables import deciles, risk_levels, slices
+from churn_core.train.evaluation.tables import deciles, replicates_for, risk_levels, slices
 from churn_core.train.synth import draw
 
 SPEC = TelcoVisionCustomer.spec
@@ -152,6 +152,11 @@ def test_deciles_hold_everybody_and_add_up() -> None:
     assert all(row["gain_low"] <= row["gain"] <= row["gain_high"] for row in rows)
     first = rows[0]
     assert first["profit_per_contact"] == pytest.approx(POLICY.expected_profit(first["churn_rate"]), abs=1e-4)
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(20, 1000), (20_000, 1000), (50_000, 400), (10_000_000, 200)])
+def test_many_customers_need_fewer_replicates(rows: int, expected: int) -> None:
+    assert replicates_for(rows) == expected
 
 
 def test_risk_levels_are_those_that_answers_carry() -> None:

@@ -26,9 +26,8 @@ from churn_core.gate.metrics import (
 from churn_core.train.evaluation.curves import Rows, rounded
 from churn_core.train.evaluation.groups import risk_groups, slice_groups, wilson
 
-__all__ = ["REPLICATES", "deciles", "headline", "metrics_content", "risk_levels", "slices"]
+__all__ = ["deciles", "headline", "metrics_content", "replicates_for", "risk_levels", "slices"]
 
-REPLICATES = 1000
 _SEED = 0
 
 _RATE = Metric("churn_rate", "Churn rate", lambda s, c: c @ s.labels / c.sum(axis=1), None)
@@ -40,6 +39,11 @@ _GAP = Metric(
     None,
     target=0.0,
 )
+
+
+def replicates_for(rows: int) -> int:
+    """1,000 bootstrap replicates up to 20,000 customers; down to 200 for more, whose intervals are narrow."""
+    return min(1000, max(200, 20_000_000 // rows))
 
 
 def headline(policy: DecisionPolicy) -> dict[str, Metric]:
@@ -67,11 +71,12 @@ def metrics_content(
     manifest: Manifest,
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
-    replicates: int = REPLICATES,
+    replicates: int | None = None,
 ) -> dict[str, Any]:
     """The content of `metrics.json`."""
     sample = Sample(labels, probabilities)
     policy = manifest.decision
+    replicates = replicates or replicates_for(len(labels))
     found = bootstrap(labels, probabilities, headline(policy), replicates, _SEED)
     cells = confusion(sample, sample.counts(), policy.threshold)
     z = found["spiegelhalter_z"].value
@@ -79,11 +84,11 @@ def metrics_content(
         "bundle": manifest.digest,
         "schema": manifest.schema_spec.name,
         "dataset": manifest.lineage.dataset,
-        "intervals": f"95 % percentile bootstrap, {replicates} replicates, seed {_SEED}",
+        "intervals": f"95 % percentile bootstrap, {replicates:,} replicates, seed {_SEED}",
         "currency": policy.costs.currency,
         "holdout_rows": len(labels),
         "holdout_churners": int(labels.sum()),
-        "threshold": rounded(policy.threshold),
+        "threshold": policy.threshold,
         **{name: _plain(interval) for name, interval in found.items()},
         "spiegelhalter_p": rounded(spiegelhalter_p(z)),
         "true_positives": int(cells.true_positives[0]),
@@ -97,12 +102,12 @@ def deciles(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
     policy: DecisionPolicy,
-    replicates: int = REPLICATES,
+    replicates: int | None = None,
 ) -> Rows:
     """Tenths of the customers, the riskiest first; gain and lift count from the first tenth on."""
     sample = Sample(labels, probabilities)
     gains = {f"{percent}": gain(percent) for percent in range(10, 101, 10)}
-    reached = bootstrap(labels, probabilities, gains, replicates, _SEED)
+    reached = bootstrap(labels, probabilities, gains, replicates or replicates_for(len(labels)), _SEED)
     cuts = [round(len(sample) * tenth / 10) for tenth in range(11)]
     churners = _churners_among(sample, cuts)
     rows: Rows = []
@@ -146,9 +151,10 @@ def slices(
     raw: RawTable,
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
-    replicates: int = REPLICATES,
+    replicates: int | None = None,
 ) -> Rows:
     """Quality group by group: ROC AUC, and churn rate minus mean probability."""
+    replicates = replicates or replicates_for(len(labels))
     rows: Rows = []
     for group in slice_groups(raw):
         y, p = labels[group.members], probabilities[group.members]
