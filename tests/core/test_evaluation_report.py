@@ -310,7 +310,7 @@ def test_worth_and_rule_in_words() -> None:
     }
     contacted, others = sentences.worth(metrics)
     assert "10.00 USD per customer of the whole base (95 % interval 8.60 to 11.40 USD)" in contacted
-    assert "10,000.00 USD for the 1,000 customers" in contacted
+    assert "10,000 USD for the 1,000 customers" in contacted
     assert "6.80 USD" in others
 
 

@@ -30,6 +30,10 @@ LEADERBOARD = [
 ]
 
 
+def experiment(client: Any, name: str = MODEL) -> Any:
+    return client.get_experiment_by_name(name)
+
+
 def run_of(project: Project, run_id: str) -> Any:
     with connect(project.where) as client:
         return client.get_run(run_id)
@@ -83,7 +87,7 @@ def test_the_version_is_the_bundle(project: Project) -> None:
         version = client.get_model_version_by_alias(MODEL, "candidate")
         assert (version.version, version.status) == (1, "READY")
         assert version.tags["bundle_digest"] == done.digest
-        assert client.get_experiment_by_name(MODEL).artifact_location.endswith("/mlartifacts")
+        assert experiment(client).artifact_location.endswith("/mlartifacts")
     stored = project.root / "mlartifacts" / done.run_id / "artifacts/model/data/bundle"
     for name in ("model.onnx", "manifest.json"):
         assert (stored / name).read_bytes() == (project.root / "models/candidate" / name).read_bytes()
@@ -111,7 +115,7 @@ def test_the_same_bundle_is_registered_once(project: Project) -> None:
     first, again = (project.register() for _ in range(2))
     assert again == first.__class__(MODEL, "1", first.run_id, first.digest, created=False)
     with connect(project.where) as client:
-        assert len(client.search_runs([client.get_experiment_by_name(MODEL).experiment_id])) == 1
+        assert len(client.search_runs([experiment(client).experiment_id])) == 1
 
 
 def test_another_evaluation_is_another_version(project: Project) -> None:
@@ -177,7 +181,7 @@ def test_an_interrupted_registration_leaves_a_failed_run_and_no_version(
         with pytest.raises(KeyboardInterrupt):
             register(project.params, project.root)
     with connect(project.where) as client:
-        (run,) = client.search_runs([client.get_experiment_by_name(MODEL).experiment_id])
+        (run,) = client.search_runs([experiment(client).experiment_id])
         assert run.info.status == "FAILED"
         assert not client.search_model_versions(f"name = '{MODEL}'")
     assert register(project.params, project.root).version == "1"
@@ -210,14 +214,14 @@ def test_names_come_from_the_parameters(project: Project) -> None:
     project.params = Params(mlflow=MlflowParams(experiment="trials", model="rail-churn"))
     project.register()
     with connect(project.where) as client:
-        assert client.get_experiment_by_name("trials") is not None
+        assert experiment(client, "trials") is not None
         assert client.get_model_version("rail-churn", "1").status == "READY"
 
 
 def test_a_deleted_experiment_comes_back(project: Project) -> None:
     project.register()
     with connect(project.where) as client:
-        client.delete_experiment(client.get_experiment_by_name(MODEL).experiment_id)
+        client.delete_experiment(experiment(client).experiment_id)
     assert project.register(intercept=-1.0).version == "2"
 
 

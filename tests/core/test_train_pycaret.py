@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import pytest
 
 from churn_core.errors import ParamsError, TrainingError
 from churn_core.params import TrainParams
-from churn_core.protocols import TrainedModel
-from churn_core.train.candidates import cross_validate
+from churn_core.protocols import TrainedModel, TrainingData
+from churn_core.train.candidates import Scores, cross_validate
 from churn_core.train.trainers import pycaret
 from churn_core.train.trainers.native import NativeTrainer
-from churn_core.train.trainers.pycaret import Compared, PyCaretTrainer, ask_pycaret
+from churn_core.train.trainers.pycaret import PyCaret, PyCaretTrainer
 from tests.support.training import training_data
 
 MODELS = ("lr", "lightgbm", "dt", "xgboost")
@@ -66,10 +66,30 @@ def state() -> State:
 
 @dataclass
 class Run:
-    answer: Compared
-    progress: Watched
+    """What PyCaret told, and the state of this process before and after."""
+
+    compared: dict[str, Scores]
+    tuned: dict[str, Scores]
+    changes: dict[str, dict[str, Any]]
+    steps: list[str]
     before: State
     after: State
+
+
+def listen(data: TrainingData, **settings: Any) -> list[dict[str, Any]]:
+    """All that PyCaret tells when every model that could be fitted is to be tuned."""
+    events: list[dict[str, Any]] = []
+    with PyCaret(data, TrainParams(**settings)) as worker:
+        for event in worker:
+            events.append(event)
+            if event["event"] == "choose":
+                worker.tell([e["model"] for e in events if e["event"] == "compared"])
+    return events
+
+
+def scores(events: list[dict[str, Any]], kind: str) -> dict[str, Scores]:
+    told = [event for event in events if event["event"] == kind]
+    return {e["model"]: {name: np.array(values) for name, values in e["scores"].items()} for e in told}
 
 
 @pytest.fixture(scope="module")
@@ -77,34 +97,35 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """One comparison and search by PyCaret, from an empty folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("empty"))
-        progress, before = Watched(), state()
-        answer = ask_pycaret(training_data(400), TrainParams(models=MODELS, blend=4, tune=4), progress)
-        yield Run(answer, progress, before, state())
+        before = state()
+        events = listen(training_data(400), models=MODELS, tune=4)
+        changes = {e["model"]: e["changes"] for e in events if e["event"] == "tuned"}
+        steps = [e["what"] for e in events if e["event"] == "step"]
+        yield Run(scores(events, "compared"), scores(events, "tuned"), changes, steps, before, state())
 
 
 def test_our_pipelines_score_what_pycaret_reports_on_every_fold(run: Run) -> None:
     data = training_data(400)
-    assert set(run.answer.scores) == set(MODELS)
-    for name, scores in run.answer.scores.items():
+    assert set(run.compared) == set(MODELS)
+    for name, found in run.compared.items():
         ours = cross_validate(name, {}, data).scores
-        for metric, values in scores.items():
+        for metric, values in found.items():
             assert np.abs(values - ours[metric]).max() < 1e-6, (name, metric)
 
 
 def test_so_do_tuned_pipelines(run: Run) -> None:
     data = training_data(400)
-    assert run.answer.tuned, "no search was better: choose other data"
-    for name, scores in run.answer.tuned.items():
-        ours = cross_validate(name, run.answer.chosen[name], data).scores
-        for metric, values in scores.items():
+    assert any(run.changes.values()), "no search was better: choose other data"
+    for name, found in run.tuned.items():
+        ours = cross_validate(name, run.changes[name], data).scores
+        for metric, values in found.items():
             assert np.abs(values - ours[metric]).max() < 1e-6, (name, metric)
 
 
-def test_the_best_by_log_loss_are_chosen(run: Run) -> None:
-    loss = {name: scores["log_loss"].mean() for name, scores in run.answer.scores.items()}
-    assert list(run.answer.chosen) == sorted(loss, key=loss.__getitem__)
-    for name, scores in run.answer.tuned.items():
-        assert scores["log_loss"].mean() < loss[name]
+def test_tuning_keeps_only_what_is_better_by_log_loss(run: Run) -> None:
+    for name, found in run.tuned.items():
+        before, after = run.compared[name]["log_loss"].mean(), found["log_loss"].mean()
+        assert after < before if run.changes[name] else after == before
 
 
 def test_nothing_of_pycaret_stays_behind(run: Run) -> None:
@@ -114,8 +135,7 @@ def test_nothing_of_pycaret_stays_behind(run: Run) -> None:
 
 
 def test_progress_names_models(run: Run) -> None:
-    assert run.progress.steps[: len(MODELS)] == list(MODELS)
-    assert [step.split()[0] for step in run.progress.steps[len(MODELS) :]] == ["tuning"] * len(MODELS)
+    assert run.steps == [*MODELS, *(f"tuning {name}" for name in MODELS)]
 
 
 def train(rows: int = 400, **settings: Any) -> TrainedModel:
@@ -133,8 +153,8 @@ def test_a_second_training_finds_the_same_and_prints_nothing(
     for row, ours in zip(trained.leaderboard, native.leaderboard, strict=True):
         assert row.model == ours.model
         assert row.metrics == ours.metrics
-        if row.model in run.answer.scores:
-            first = {name: values.mean() for name, values in run.answer.scores[row.model].items()}
+        if row.model in run.compared:
+            first = {name: values.mean() for name, values in run.compared[row.model].items()}
             assert row.metrics == pytest.approx(first, abs=1e-6)
 
 
@@ -142,13 +162,11 @@ def test_models_that_fail_are_named_and_the_others_stand() -> None:
     data = training_data(300)
     broken = data.matrix.copy()
     broken[5, 0] = np.nan  # boosted trees take it, logistic regression does not
-    data = type(data)(broken, data.labels, data.fold, data.names, data.seed)
-    params = TrainParams(models=("lr", "lightgbm"), blend=1, tune=0)
-    answer = ask_pycaret(data, params, Watched())
-    assert set(answer.scores) == {"lightgbm"}
-    (row,) = answer.failed
-    assert row.model == "lr"
-    assert "NaN" in row.note
+    events = listen(replace(data, matrix=broken), models=("lr", "lightgbm"), tune=0)
+    assert set(scores(events, "compared")) == {"lightgbm"}
+    (failed,) = [event for event in events if event["event"] == "failed"]
+    assert failed["model"] == "lr"
+    assert "NaN" in failed["note"]
 
 
 def test_a_budget_that_starting_pycaret_uses_up_is_refused() -> None:
