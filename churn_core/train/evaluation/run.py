@@ -65,7 +65,7 @@ def evaluate(params: Params, root: str | Path = ".", progress: Progress | None =
     """Evaluate `models/candidate` on the hold-out, as it will be served.
 
     Writes `metrics/metrics.json`, `plots/*.json`, `figures/*.png`, `predictions.parquet` and
-    `report.html` below `outputs/`. The same bundle and data give the same bytes.
+    `report.html` below `outputs/`. The same bundle, data and leaderboard give the same bytes.
 
     Args:
         root: The project's folder.

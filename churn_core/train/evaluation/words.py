@@ -31,9 +31,9 @@ def share(value: float | None, digits: int = 0) -> str:
     return MISSING if value is None else f"{100 * value:.{digits}f}{PERCENT}"
 
 
-def money(value: float | None, currency: str) -> str:
+def money(value: float | None, currency: str, digits: int = 2) -> str:
     """An amount: `15.20 EUR`."""
-    return MISSING if value is None else f"{number(value, 2)} {currency}"
+    return MISSING if value is None else f"{number(value, digits)} {currency}"
 
 
 def between(interval: Mapping[str, float | None], digits: int = 3) -> str:

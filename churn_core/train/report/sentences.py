@@ -99,7 +99,7 @@ def worth(metrics: Mapping[str, Any]) -> list[str]:
     contacted = (
         f"Contacting the {share(metrics['contacted']['value'])} of customers at or above the threshold is "
         f"worth {money(profit['value'], currency)} per customer of the whole base (95 % interval "
-        f"{between(profit, 2)} {currency}): {money(profit['value'] * rows, currency)} for the {rows:,} "
+        f"{between(profit, 2)} {currency}): {money(profit['value'] * rows, currency, 0)} for the {rows:,} "
         "customers of the test."
     )
     others = (
