@@ -44,6 +44,7 @@ _SETTINGS: dict[str, object] = {
     "axes.labelcolor": INK,
     "axes.labelsize": 9,
     "axes.linewidth": 0.8,
+    "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, MUTED]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.facecolor": PAPER,
