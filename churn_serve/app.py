@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from churn_core.bundle import Scorer
 from churn_core.protocols import Sink
+from churn_serve.logs import Log
 from churn_serve.service import Service
 from churn_serve.settings import Settings
 
@@ -11,7 +12,10 @@ __all__ = ["create_app"]
 
 
 def create_app(
-    scorer: Scorer | None = None, settings: Settings | None = None, sink: Sink | None = None
+    scorer: Scorer | None = None,
+    settings: Settings | None = None,
+    sink: Sink | None = None,
+    log: Log | None = None,
 ) -> Service:
     """A service as an ASGI application.
 
@@ -20,8 +24,9 @@ def create_app(
             ready, until `Service.use` gives it one.
         settings: How it behaves; the defaults ask for no key.
         sink: Receives what was answered, for monitoring.
+        log: Where a line for each request goes; nowhere by default.
     """
-    service = Service(settings or Settings(), sink)
+    service = Service(settings or Settings(), sink, log)
     if scorer:
         service.use(scorer)
     return service

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -51,7 +52,7 @@ class Exchange:
         self.complete = False
         self.rows = 0
         given = self.header(b"x-request-id") or b""
-        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that (lower-case) name."""
@@ -66,13 +67,8 @@ class Exchange:
         Raises:
             Refusal: 422, it is anything else.
         """
-        query: bytes = self.scope["query_string"]
-        if not query:
-            return default
-        values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name)
-        if not values:
-            return default
-        found = _ANSWERS.get(values[-1].lower())
+        text = _parameter(self.scope["query_string"], name)
+        found = default if text is None else _ANSWERS.get(text.lower())
         if found is None:
             error = ProblemField(field=name, message="is not allowed", allowed="true or false")
             raise Refusal(422, f"The query parameter {name!r} must be true or false.", (error,))
@@ -129,7 +125,6 @@ class Exchange:
             (b"content-type", kind),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
-            (b"cache-control", b"no-store"),
             *headers,
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": start})
@@ -145,6 +140,13 @@ class Exchange:
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.complete = True
+
+
+@lru_cache(maxsize=256)
+def _parameter(query: bytes, name: str) -> str | None:
+    """The last value of a query parameter."""
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name)
+    return values[-1] if values else None
 
 
 def _too_large(limit: int) -> Refusal:

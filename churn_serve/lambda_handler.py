@@ -6,12 +6,14 @@ or else `/var/task/model`. Lambda is reached from outside, so keys or `CHURN_AUT
 
 from __future__ import annotations
 
+import sys
+
 from mangum import Mangum
 
 import churn_core
 from churn_serve.app import create_app
 from churn_serve.auth import require_protection
-from churn_serve.logs import configure_logging
+from churn_serve.logs import Log
 from churn_serve.settings import Settings
 
 __all__ = ["DEFAULT_BUNDLE", "create_handler", "handler"]
@@ -29,10 +31,9 @@ def create_handler(settings: Settings) -> Mangum:
         BundleError: The bundle is missing or damaged.
     """
     require_protection(settings, "AWS Lambda")
-    configure_logging()
     scorer = churn_core.load(settings.bundle or DEFAULT_BUNDLE)
     # With its lifespan on, Mangum would start and stop the application for every event.
-    return Mangum(create_app(scorer, settings), lifespan="off", text_mime_types=_TEXT)
+    return Mangum(create_app(scorer, settings, log=Log(sys.stderr)), lifespan="off", text_mime_types=_TEXT)
 
 
 handler = create_handler(Settings.from_environment())

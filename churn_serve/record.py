@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from churn_core.protocols import Sink
 from churn_core.schemas import ChurnPrediction, Customer
-from churn_serve.logs import log_failure
+from churn_serve.logs import Log
 
 __all__ = ["Recorder"]
 
@@ -15,8 +15,9 @@ __all__ = ["Recorder"]
 class Recorder:
     """Hands answers to a sink, after they were sent; a failing sink never costs an answer."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, log: Log) -> None:
         self._sink = sink
+        self._log = log
 
     def record(self, customers: Sequence[Customer], answers: Sequence[ChurnPrediction]) -> None:
         """Pass on who was asked about and what was answered, one record for each."""
@@ -36,4 +37,4 @@ class Recorder:
             self._sink.write(records)
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything
             request_id = answers[0].request_id if answers else ""
-            log_failure("the sink failed", error, request_id)
+            self._log.failure("the sink failed", error, request_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import sys
 from collections.abc import Callable
 
 from churn_core.bundle import Scorer
@@ -12,7 +13,7 @@ from churn_core.protocols import Sink
 from churn_serve.app import create_app
 from churn_serve.auth import require_protection
 from churn_serve.errors import AddressError, ServeError
-from churn_serve.logs import configure_logging
+from churn_serve.logs import Log
 from churn_serve.settings import Settings
 
 __all__ = ["listen", "run"]
@@ -44,10 +45,9 @@ def run(
     except ModuleNotFoundError:
         raise ServeError("serving needs uvicorn: pip install 'churn-serve[server]'") from None
     with listen(host, port) as listener:
-        app = create_app(scorer, settings, sink)
+        app = create_app(scorer, settings, sink, Log(sys.stderr))
         app.warm()
         config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
-        configure_logging()
         if on_start:
             on_start(url(host, listener.getsockname()[1]))
         # uvicorn ends cleanly on Ctrl-C, then raises it again.

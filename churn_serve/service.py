@@ -16,7 +16,7 @@ from churn_core.protocols import Sink
 from churn_serve.auth import ApiKeys
 from churn_serve.errors import Refusal
 from churn_serve.exchange import Disconnected, Exchange, Receive, Scope, Send
-from churn_serve.logs import log_failure, log_request
+from churn_serve.logs import Log
 from churn_serve.metrics import Metrics
 from churn_serve.predict import Predict, PredictBatch
 from churn_serve.problems import PROBLEM_JSON, problem_body
@@ -63,11 +63,12 @@ class Service:
         metrics: What it has answered.
     """
 
-    def __init__(self, settings: Settings, sink: Sink | None = None) -> None:
+    def __init__(self, settings: Settings, sink: Sink | None = None, log: Log | None = None) -> None:
         self.settings = settings
+        self._log = log or Log()
         self.metrics = Metrics()
         self._keys = ApiKeys(settings.api_key_hashes)
-        self._recorder = Recorder(sink) if sink else None
+        self._recorder = Recorder(sink, self._log) if sink else None
         self._live = Live(None, self._builder(None))
 
     @property
@@ -103,7 +104,7 @@ class Service:
         except Disconnected:
             exchange.status = _CLIENT_LEFT
         except Exception as error:
-            log_failure("the service failed", error, exchange.request_id)
+            self._log.failure("the service failed", error, exchange.request_id)
             if exchange.complete:
                 return
             if exchange.status:
@@ -139,7 +140,7 @@ class Service:
         route = path if path in _ROUTES else "other"
         method = exchange.scope["method"] if exchange.scope["method"] in _METHODS else "other"
         self.metrics.observe(method, route, exchange.status, seconds, exchange.rows)
-        log_request(method, route, exchange.status, seconds, exchange.rows, exchange.request_id)
+        self._log.request(exchange.request_id, method, route, exchange.status, seconds, exchange.rows)
 
     def _builder(self, scorer: Scorer | None) -> Callable[[], AsgiApp]:
         def build() -> AsgiApp:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,16 +11,14 @@ import pytest
 
 from churn_core.bundle import Scorer
 from churn_serve import create_app
-from churn_serve.logs import configure_logging
+from churn_serve.logs import Log
 from churn_serve.metrics import Metrics
 from tests.support.http import Caller
 
 
 @pytest.fixture
 def log() -> io.StringIO:
-    stream = io.StringIO()
-    configure_logging(stream)
-    return stream
+    return io.StringIO()
 
 
 def _lines(log: io.StringIO) -> list[dict[str, Any]]:
@@ -29,8 +26,9 @@ def _lines(log: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_each_request_is_one_line_without_the_customer(
-    call: Caller, customer: dict[str, Any], log: io.StringIO
+    scorer: Scorer, customer: dict[str, Any], log: io.StringIO
 ) -> None:
+    call = Caller(create_app(scorer, log=Log(log)))
     secret = {**customer, "customer_id": "Jane Doe"}
     call("POST", "/predict", json=secret, headers={"x-request-id": "r-1"})
     call("POST", "/predict", json={**secret, "gender": "Jane Doe"})
@@ -50,9 +48,8 @@ def test_each_request_is_one_line_without_the_customer(
 
 
 def test_nothing_is_logged_until_somebody_asks(
-    call: Caller, customer: dict[str, Any], logger: logging.Logger, capfd: pytest.CaptureFixture[str]
+    call: Caller, customer: dict[str, Any], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert not logger.handlers
     call("POST", "/predict", json=customer)
     assert capfd.readouterr() == ("", "")
 
@@ -78,7 +75,7 @@ class _Broken:
 def test_a_defect_is_a_problem_too(
     scorer: Scorer, customer: dict[str, Any], log: io.StringIO, method: str, path: str
 ) -> None:
-    call = Caller(create_app(_Broken(scorer)))  # type: ignore[arg-type]
+    call = Caller(create_app(_Broken(scorer), log=Log(log)))  # type: ignore[arg-type]
     body = {"customers": [customer]} if path.endswith("batch") else customer
     response = call(method, path, json=body)
     assert response.status_code == response.json()["status"] == 500
@@ -156,6 +153,6 @@ class _BrokenSink:
 
 
 def test_a_failing_sink_costs_no_answer(scorer: Scorer, customer: dict[str, Any], log: io.StringIO) -> None:
-    call = Caller(create_app(scorer, sink=_BrokenSink()))
+    call = Caller(create_app(scorer, sink=_BrokenSink(), log=Log(log)))
     assert call("POST", "/predict", json=customer).status_code == 200
     assert [line["event"] for line in _lines(log)] == ["the sink failed", "request"]
