@@ -26,6 +26,7 @@ from churn_core.schemas import IbmTelcoCustomer
 from churn_core.tracking.model import save_model
 from churn_core.train.synth import draw
 from tests.support.bundles import logistic_bundle
+from tests.support.java import java_environment
 
 ROOT = Path(__file__).parents[2]
 SPEC = IbmTelcoCustomer.spec
@@ -220,7 +221,7 @@ def test_spark_columns_are_answered(
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.spark_udf", *map(str, arguments)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **java_environment(tmp_path / "java"), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
