@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.protocols import Member
+from churn_core.train.models import MODELS
 from churn_core.train.scaling import final_model
 
 __all__ = [
@@ -21,10 +22,10 @@ __all__ = [
     "SMALLEST",
     "blend",
     "blended_log_odds",
-    "equal_weights",
     "log_odds",
     "probabilities",
     "to_log_odds",
+    "weights",
 ]
 
 LIMIT = float(np.log(1e7))
@@ -50,14 +51,19 @@ def probabilities(odds: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1.0 / (1.0 + np.exp(-odds))
 
 
-def blend(odds: Sequence[NDArray[np.float64]], weights: Sequence[float]) -> NDArray[np.float64]:
+def blend(odds: Sequence[NDArray[np.float64]], shares: Sequence[float]) -> NDArray[np.float64]:
     """The weighted mean of log-odds, `[rows]`."""
-    return np.clip(np.stack(odds), -LIMIT, LIMIT).T @ np.asarray(weights, dtype=np.float64)
+    return np.clip(np.stack(odds), -LIMIT, LIMIT).T @ np.asarray(shares, dtype=np.float64)
 
 
-def equal_weights(count: int) -> tuple[float, ...]:
-    """Every member counts the same: weights fitted on a few thousand rows were no better."""
-    return (1.0 / count,) * count
+def weights(names: Sequence[str]) -> tuple[float, ...]:
+    """The same weight for every family of models, shared equally within it; they sum to 1.
+
+    Two boosted ensembles say nearly the same: counted singly they would drown the one linear
+    model that errs elsewhere. Weights fitted on a few thousand rows were no better.
+    """
+    families = [MODELS[name].family for name in names]
+    return tuple(1.0 / (len(set(families)) * families.count(family)) for family in families)
 
 
 def blended_log_odds(members: Sequence[Member], matrix: NDArray[np.float32]) -> NDArray[np.float64]:

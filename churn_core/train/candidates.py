@@ -15,12 +15,13 @@ from sklearn.exceptions import ConvergenceWarning
 from churn_core.errors import TrainingError
 from churn_core.gate.metrics import METRICS
 from churn_core.protocols import LeaderboardRow, Member, TrainedModel, TrainingData
-from churn_core.train.blend import blend, equal_weights, log_odds, probabilities, to_log_odds
+from churn_core.train.blend import blend, log_odds, probabilities, to_log_odds, weights
 from churn_core.train.models import MODELS
 from churn_core.train.scaling import scaled
 
 __all__ = [
     "NOT_STARTED",
+    "WORTHWHILE",
     "Candidate",
     "Deadline",
     "cross_validate",
@@ -31,12 +32,15 @@ __all__ = [
     "nothing_stands",
 ]
 
+# Log loss that tuned hyper-parameters must save to be preferred: less is noise of the folds.
+WORTHWHILE = 1e-4
+
 NOT_STARTED = "not started: train.budget_seconds was over"
 
 Scores = Mapping[str, NDArray[np.float64]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A model with its settings, and what cross-validation says of it.
 
@@ -134,32 +138,32 @@ def ensemble(
     Args:
         others: Rows of what was compared and not chosen.
     """
-    weights = equal_weights(len(chosen))
+    shares = weights([one.name for one in chosen])
     everything = np.ones(len(data.labels), dtype=bool)
     members = tuple(
         Member(
             name=one.name,
             estimator=fit(one.name, one.changes, data, everything),
-            weight=weight,
+            weight=share,
             out_of_fold=one.out_of_fold,
             hyper_parameters={**MODELS[one.name].settings, **one.changes},
         )
-        for one, weight in zip(chosen, weights, strict=True)
+        for one, share in zip(chosen, shares, strict=True)
     )
     rows = [
-        leaderboard_row(one.name, one.scores, one.seconds, weight, _settings(one.changes))
-        for one, weight in zip(chosen, weights, strict=True)
+        leaderboard_row(one.name, one.scores, one.seconds, share, _settings(one.changes))
+        for one, share in zip(chosen, shares, strict=True)
     ]
     if len(chosen) > 1:
-        rows.append(_blend_row(chosen, weights, data))
+        rows.append(_blend_row(chosen, shares, data))
     return TrainedModel(members, tuple(sorted([*rows, *others], key=_rank)))
 
 
-def _blend_row(chosen: Sequence[Candidate], weights: Sequence[float], data: TrainingData) -> LeaderboardRow:
-    odds = blend([to_log_odds(one.out_of_fold) for one in chosen], weights)
+def _blend_row(chosen: Sequence[Candidate], shares: Sequence[float], data: TrainingData) -> LeaderboardRow:
+    odds = blend([to_log_odds(one.out_of_fold) for one in chosen], shares)
     scores = fold_scores(probabilities(odds), data)
     names = ", ".join(one.name for one in chosen)
-    return leaderboard_row("blend", scores, sum(one.seconds for one in chosen), note=f"mean of {names}")
+    return leaderboard_row("blend", scores, sum(one.seconds for one in chosen), note=f"of {names}")
 
 
 def _rank(row: LeaderboardRow) -> float:

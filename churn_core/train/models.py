@@ -27,6 +27,7 @@ class ModelSpec:
 
     Attributes:
         title: What people call it.
+        family: Models of one family err alike; a blend gives every family the same weight.
         target: Its class, `module:name`, imported when it is made.
         settings: Hyper-parameters to start from.
         grid: Values that tuning tries instead.
@@ -35,6 +36,7 @@ class ModelSpec:
     """
 
     title: str
+    family: str
     target: str
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     grid: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
@@ -52,10 +54,6 @@ class ModelSpec:
         return getattr(import_module(module), name)(**{**self.settings, **changes, **self.fixed, **seeded})
 
 
-_BOOSTING = {
-    "learning_rate": (0.02, 0.04, 0.08),
-    "n_estimators": (150, 250, 400),
-}
 _FOREST = {
     "min_samples_leaf": (5, 10, 20, 40),
     "max_features": (0.2, 0.3, 0.5),
@@ -64,33 +62,39 @@ _FOREST = {
 MODELS: dict[str, ModelSpec] = {
     "lr": ModelSpec(
         "Logistic regression",
+        "linear",
         "sklearn.linear_model:LogisticRegression",
-        {"C": 1.0},
-        {"C": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)},
+        {"C": 0.1},
+        {"C": (0.01, 0.03, 0.1, 0.3, 1.0)},
         {"max_iter": 5000},
     ),
     "lda": ModelSpec(
         "Linear discriminant analysis",
+        "linear",
         "sklearn.discriminant_analysis:LinearDiscriminantAnalysis",
-        {"solver": "lsqr", "shrinkage": 0.01},
+        {"shrinkage": 0.01},
         {"shrinkage": (0.001, 0.01, 0.03, 0.1)},
+        {"solver": "lsqr"},
         seed_name="",
     ),
     "nb": ModelSpec(
         "Naive Bayes",
+        "bayes",
         "sklearn.naive_bayes:GaussianNB",
-        {"var_smoothing": 1e-3},
-        {"var_smoothing": (1e-4, 1e-3, 1e-2, 1e-1)},
+        {"var_smoothing": 1e-2},
+        {"var_smoothing": (1e-3, 1e-2, 1e-1)},
         seed_name="",
     ),
     "dt": ModelSpec(
         "Decision tree",
+        "trees",
         "sklearn.tree:DecisionTreeClassifier",
         {"max_depth": 6, "min_samples_leaf": 40},
         {"max_depth": (4, 5, 6, 8), "min_samples_leaf": (20, 40, 80)},
     ),
     "rf": ModelSpec(
         "Random forest",
+        "trees",
         "sklearn.ensemble:RandomForestClassifier",
         {"n_estimators": 200, "min_samples_leaf": 10, "max_features": 0.3},
         _FOREST,
@@ -98,6 +102,7 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "et": ModelSpec(
         "Extra trees",
+        "trees",
         "sklearn.ensemble:ExtraTreesClassifier",
         {"n_estimators": 200, "min_samples_leaf": 10, "max_features": 0.5},
         _FOREST,
@@ -105,68 +110,83 @@ MODELS: dict[str, ModelSpec] = {
     ),
     "gbc": ModelSpec(
         "Gradient boosting",
+        "trees",
         "sklearn.ensemble:GradientBoostingClassifier",
         {
             "n_estimators": 250,
-            "max_depth": 3,
-            "learning_rate": 0.04,
+            "max_depth": 2,
+            "learning_rate": 0.06,
             "subsample": 0.5,
             "min_samples_leaf": 30,
-            "max_features": 0.3,
+            "max_features": 0.2,
         },
-        {**_BOOSTING, "max_depth": (2, 3, 4), "max_features": (0.2, 0.3, 0.5)},
+        {"n_estimators": (150, 250, 350), "max_depth": (2, 3), "max_features": (0.2, 0.4)},
     ),
     "lightgbm": ModelSpec(
         "LightGBM",
+        "trees",
         "lightgbm:LGBMClassifier",
         {
             "n_estimators": 250,
-            "num_leaves": 6,
+            "num_leaves": 4,
             "learning_rate": 0.04,
             "min_child_samples": 30,
             "subsample": 0.7,
             "subsample_freq": 1,
-            "colsample_bytree": 0.5,
+            "colsample_bytree": 0.25,
             "reg_lambda": 5.0,
         },
-        {**_BOOSTING, "num_leaves": (4, 6, 8, 12), "reg_lambda": (1.0, 5.0, 20.0)},
+        {
+            "n_estimators": (150, 250, 400),
+            "num_leaves": (3, 4, 6),
+            "colsample_bytree": (0.25, 0.5),
+            "reg_lambda": (5.0, 10.0),
+        },
         {"n_jobs": 1, "verbose": -1, "deterministic": True, "force_row_wise": True},
     ),
     "xgboost": ModelSpec(
         "XGBoost",
+        "trees",
         "xgboost:XGBClassifier",
         {
             "n_estimators": 250,
-            "max_depth": 3,
-            "learning_rate": 0.04,
+            "max_depth": 2,
+            "learning_rate": 0.05,
             "min_child_weight": 10,
             "subsample": 0.7,
-            "colsample_bytree": 0.5,
+            "colsample_bytree": 0.3,
             "reg_lambda": 5.0,
         },
-        {**_BOOSTING, "max_depth": (2, 3, 4), "reg_lambda": (1.0, 5.0, 20.0)},
+        {
+            "n_estimators": (150, 250, 400),
+            "max_depth": (2, 3),
+            "colsample_bytree": (0.3, 0.5),
+            "reg_lambda": (5.0, 10.0),
+        },
         {"n_jobs": 1, "verbosity": 0, "tree_method": "hist"},
     ),
     "catboost": ModelSpec(
         "CatBoost",
+        "trees",
         "catboost:CatBoostClassifier",
-        {"iterations": 300, "depth": 4, "learning_rate": 0.05, "l2_leaf_reg": 5.0},
+        {"iterations": 250, "depth": 3, "learning_rate": 0.05, "l2_leaf_reg": 20.0, "rsm": 0.5},
         {
-            "iterations": (200, 300, 400),
-            "depth": (3, 4, 5),
-            "learning_rate": (0.03, 0.05, 0.08),
-            "l2_leaf_reg": (3.0, 5.0, 10.0),
+            "iterations": (150, 250, 400),
+            "depth": (2, 3, 4),
+            "l2_leaf_reg": (10.0, 20.0, 50.0),
+            "rsm": (0.3, 0.5),
         },
         {"thread_count": 1, "verbose": False, "allow_writing_files": False},
         seed_name="random_seed",
     ),
     "mlp": ModelSpec(
         "Neural network",
+        "network",
         "sklearn.neural_network:MLPClassifier",
-        {"hidden_layer_sizes": (16,), "alpha": 3.0, "learning_rate_init": 0.003, "batch_size": 128},
+        {"hidden_layer_sizes": (16,), "alpha": 1.0, "learning_rate_init": 0.002, "batch_size": 128},
         # PyCaret tunes a network through a class of its own, which cannot vary its layers from a grid.
-        {"alpha": (1.0, 3.0, 10.0), "learning_rate_init": (0.001, 0.003, 0.01)},
-        {"max_iter": 30, "n_iter_no_change": 100},
+        {"alpha": (0.3, 1.0, 3.0), "learning_rate_init": (0.001, 0.002, 0.005)},
+        {"max_iter": 20, "n_iter_no_change": 100},
     ),
 }
 

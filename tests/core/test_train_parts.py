@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from churn_core.errors import ExportError, ParamsError, TrainingError
 from churn_core.protocols import LeaderboardRow
 from churn_core.train import models
-from churn_core.train.blend import LIMIT, blend, equal_weights, log_odds, probabilities, to_log_odds
+from churn_core.train.blend import LIMIT, blend, log_odds, probabilities, to_log_odds, weights
 from churn_core.train.calibrate import NONE, calibrated, cross_fitted, fit_calibration
-from churn_core.train.candidates import cross_validate, leaderboard_row
+from churn_core.train.candidates import Candidate, cross_validate, fold_scores, leaderboard_row
+from churn_core.train.choose import choose
 from churn_core.train.folds import stratified_folds
 from churn_core.train.leaderboard import read_leaderboard, write_leaderboard
 from churn_core.train.models import MODELS, check_models, draws
@@ -97,7 +98,32 @@ def test_log_odds_and_probabilities_are_inverse(values: list[float]) -> None:
 def test_a_blend_is_limited_and_weighted() -> None:
     odds = [np.array([1e9, -1e9, 1.0]), np.array([0.0, 0.0, 3.0])]
     assert blend(odds, (0.25, 0.75)).tolist() == [LIMIT / 4, -LIMIT / 4, 2.5]
-    assert sum(equal_weights(3)) == pytest.approx(1)
+
+
+def test_families_of_models_share_the_weight_equally() -> None:
+    assert weights(["lr"]) == (1.0,)
+    assert weights(["lightgbm", "lr", "catboost"]) == (0.25, 0.5, 0.25)
+    assert weights(["rf", "dt"]) == (0.5, 0.5)
+    assert sum(weights(list(MODELS))) == pytest.approx(1)
+
+
+def candidate(name: str, out_of_fold: np.ndarray) -> Candidate:
+    return Candidate(name, {}, out_of_fold, fold_scores(out_of_fold, training_data()), 0.0)
+
+
+def test_the_best_model_is_joined_by_what_helps_it_most() -> None:
+    rng, labels = np.random.default_rng(0), training_data().labels
+    truth, one, other = (rng.normal(0, 1, 600) for _ in range(3))
+    truth = 3 * (2 * labels - 1) + truth
+    best = candidate("lightgbm", probabilities(truth + 2.0 * one))
+    twin = candidate("catboost", probabilities(truth + 2.05 * one))
+    errs_elsewhere = candidate("lr", probabilities(truth + 2.3 * other))
+    useless = candidate("dt", np.full(600, labels.mean()))
+    everyone = [useless, twin, errs_elsewhere, best]
+    assert [one.name for one in choose(everyone, labels, 2)] == ["lightgbm", "lr"]
+    assert [one.name for one in choose(everyone, labels, 1)] == ["lightgbm"]
+    assert "dt" not in [one.name for one in choose(everyone, labels, 4)]
+    assert choose([], labels, 3) == []
 
 
 def test_log_odds_of_xgboost_keep_the_digits_that_its_probabilities_lose() -> None:

@@ -125,7 +125,7 @@ def test_so_do_tuned_pipelines(run: Run) -> None:
 def test_tuning_keeps_only_what_is_better_by_log_loss(run: Run) -> None:
     for name, found in run.tuned.items():
         before, after = run.compared[name]["log_loss"].mean(), found["log_loss"].mean()
-        assert after < before if run.changes[name] else after == before
+        assert after < before - 1e-4 if run.changes[name] else after == before
 
 
 def test_nothing_of_pycaret_stays_behind(run: Run) -> None:
@@ -148,7 +148,7 @@ def test_a_second_training_finds_the_same_and_prints_nothing(
     settings = {"models": ("lr", "dt"), "blend": 2, "tune": 0}
     trained = train(**settings)
     assert capfd.readouterr() == ("", "")
-    assert {member.name for member in trained.members} == {"lr", "dt"}
+    assert trained.members[0].name == "lr"
     native = NativeTrainer().train(training_data(400), TrainParams(**settings), Watched())
     for row, ours in zip(trained.leaderboard, native.leaderboard, strict=True):
         assert row.model == ours.model

@@ -49,7 +49,7 @@ def test_the_manifest_says_where_the_model_comes_from(project: Project) -> None:
     manifest = read_bundle(project.root / CANDIDATE).manifest
     prepared = load_prepared(project.root, TelcoVisionCustomer.spec)
     assert manifest.trainer == "native"
-    assert [member.name for member in manifest.members] in (["lr", "lightgbm"], ["lightgbm", "lr"])
+    assert {member.name for member in manifest.members} <= {"lr", "lightgbm"}
     assert sum(member.weight for member in manifest.members) == pytest.approx(1)
     assert manifest.calibration.method == "platt"
     assert manifest.schema_spec == TelcoVisionCustomer.spec
@@ -58,7 +58,7 @@ def test_the_manifest_says_where_the_model_comes_from(project: Project) -> None:
     assert lineage.holdout_digest == prepared.holdout_digest
     assert lineage.train_rows + lineage.holdout_rows == 700
     assert lineage.churn_rate == pytest.approx(prepared.train.labels.mean())
-    assert {"lightgbm", "scikit-learn", "numpy", "onnx", "python", "churn-core"} <= set(lineage.libraries)
+    assert {"scikit-learn", "numpy", "onnx", "python", "churn-core"} <= set(lineage.libraries)
     assert lineage.git_commit == ""
 
 
@@ -121,7 +121,7 @@ def test_no_bundle_is_written_when_graph_and_estimators_differ(
 
     (tmp_path / "data").symlink_to(project.root / "data")
     monkeypatch.setattr(training, "export_graph", wrong)
-    with pytest.raises(ExportError, match=r"'(lr|lightgbm) \+ (lr|lightgbm)' cannot be exported exactly"):
+    with pytest.raises(ExportError, match=r"model '.*' cannot be exported exactly: .* differ by"):
         run(project.params, tmp_path)
     assert not (tmp_path / "models").exists()
     assert not (tmp_path / "outputs").exists()
@@ -184,7 +184,7 @@ def test_the_command_prints_leaderboard_and_bundle(project: Project) -> None:
 def test_the_command_answers_in_json(project: Project) -> None:
     result = run_churn("train", "--root", project.root, "--json", "--set", "train.models=[lr, dt]")
     answer = json.loads(result.stdout)
-    assert {row["model"] for row in answer["leaderboard"]} == {"lr", "dt", "blend"}
+    assert {row["model"] for row in answer["leaderboard"]} >= {"lr", "dt"}
     assert answer["digest"] == read_bundle(project.root / CANDIDATE).manifest.digest
     assert answer["parity"]["rows"] == 700
 

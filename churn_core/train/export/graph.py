@@ -11,10 +11,9 @@ from onnx import TensorProto, checker, helper, numpy_helper
 
 from churn_core.bundle.session import INPUT, OUTPUT
 
-__all__ = ["DOUBLE", "FLOAT", "ML", "GraphBuilder"]
+__all__ = ["ML", "GraphBuilder"]
 
 ML = "ai.onnx.ml"
-DOUBLE, FLOAT = int(TensorProto.DOUBLE), int(TensorProto.FLOAT)
 
 # The oldest versions that hold every operator in use: read by every runtime since 2022.
 _OPSET, _ML_OPSET, _IR = 17, 3, 8
@@ -31,6 +30,7 @@ class GraphBuilder:
         self.columns = columns
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._wide = ""
 
     def node(self, operator: str, inputs: Sequence[str], domain: str = "", **attributes: Any) -> str:
         """Append a node.
@@ -53,6 +53,19 @@ class GraphBuilder:
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(array, name))
         return name
+
+    def wide_input(self) -> str:
+        """The input in float64, for sums whose terms are large where the sum is not."""
+        self._wide = self._wide or self.widen(INPUT)
+        return self._wide
+
+    def narrow(self, tensor: str) -> str:
+        """A float64 tensor in float32."""
+        return self.node("Cast", [tensor], to=TensorProto.FLOAT)
+
+    def widen(self, tensor: str) -> str:
+        """A float32 tensor in float64."""
+        return self.node("Cast", [tensor], to=TensorProto.DOUBLE)
 
     def finish(self, result: str) -> bytes:
         """The model, with tensor `result` of shape `[rows]` as its output."""

@@ -1,4 +1,8 @@
-"""scikit-learn's models, read from their fitted attributes."""
+"""scikit-learn's models, read from their fitted attributes.
+
+All but sums of trees compute in float64: where weighted columns nearly cancel, float32 would
+keep too few digits of what is left.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.bundle.session import INPUT
 from churn_core.train.blend import SMALLEST
 from churn_core.train.export.forest import Tree, add_forest, not_above
-from churn_core.train.export.graph import DOUBLE, FLOAT, GraphBuilder
+from churn_core.train.export.graph import GraphBuilder
 
 __all__ = ["forest", "gradient_boosting", "linear", "naive_bayes", "network", "single_tree"]
 
@@ -22,41 +25,35 @@ _ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
 def linear(model: Any, scale: Scale, graph: GraphBuilder) -> str:
     """Logistic regression and linear discriminant analysis."""
     weights = np.asarray(model.coef_, dtype=np.float64).ravel() / scale
-    return _dense(graph, INPUT, weights[:, None], np.asarray(model.intercept_))
+    odds = _dense(graph, graph.wide_input(), weights[:, None], np.asarray(model.intercept_))
+    return graph.narrow(odds)
 
 
 def network(model: Any, scale: Scale, graph: GraphBuilder) -> str:
     """A multi-layer perceptron up to the log-odds that its last layer gives."""
     if model.out_activation_ != "logistic":
         raise ValueError("only binary log loss is known")
-    tensor = INPUT
+    tensor = graph.wide_input()
     for layer, (weights, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
         if layer and model.activation != "identity":
             tensor = graph.node(_ACTIVATIONS[model.activation], [tensor])
         unscaled = weights / scale[:, None] if layer == 0 else weights
         tensor = _dense(graph, tensor, unscaled, bias)
-    return tensor
+    return graph.narrow(tensor)
 
 
 def naive_bayes(model: Any, scale: Scale, graph: GraphBuilder) -> str:
-    """Gaussian naive Bayes: a difference of sums of squared distances.
-
-    In float64: a value that is rare in a class lies many deviations away, and the two sums
-    are large where their difference is not.
-    """
+    """Gaussian naive Bayes: a difference of sums of squared distances."""
     means, variances = model.theta_ * scale, model.var_ * scale**2
     prior = np.log(model.class_prior_[1]) - np.log(model.class_prior_[0])
     constant = prior - 0.5 * (np.log(variances[1]) - np.log(variances[0])).sum()
-    features = graph.node("Cast", [INPUT], to=DOUBLE)
     squares: list[str] = []
     for mean, deviation in zip(means, np.sqrt(variances), strict=True):
-        off = graph.node("Sub", [features, graph.constant(mean, np.float64)])
+        off = graph.node("Sub", [graph.wide_input(), graph.constant(mean, np.float64)])
         distance = graph.node("Mul", [off, graph.constant(1 / deviation, np.float64)])
         squares.append(graph.node("Mul", [distance, distance]))
-    half = graph.constant(np.full((len(scale), 1), 0.5), np.float64)
-    total = graph.node("MatMul", [graph.node("Sub", squares), half])
-    odds = graph.node("Add", [total, graph.constant([constant], np.float64)])
-    return graph.node("Cast", [odds], to=FLOAT)
+    half = np.full((len(scale), 1), 0.5)
+    return graph.narrow(_dense(graph, graph.node("Sub", squares), half, np.array([constant])))
 
 
 def single_tree(model: Any, scale: Scale, graph: GraphBuilder) -> str:
@@ -81,7 +78,7 @@ def gradient_boosting(model: Any, scale: Scale, graph: GraphBuilder) -> str:
 
 
 def _dense(graph: GraphBuilder, tensor: str, weights: NDArray[Any], bias: NDArray[Any]) -> str:
-    return graph.node("Gemm", [tensor, graph.constant(weights), graph.constant(bias)])
+    return graph.node("Gemm", [tensor, graph.constant(weights, np.float64), graph.constant(bias, np.float64)])
 
 
 def _tree(tree: Any, scale: Scale, value: NDArray[np.float64]) -> Tree:
@@ -101,7 +98,7 @@ def _from_shares(graph: GraphBuilder, trees: list[Tree]) -> str:
 
     Logarithms are taken in float64: in float32 the runtime's last digit depends on the number of rows.
     """
-    shares = graph.node("Cast", [add_forest(graph, trees, [0.0, 0.0])], to=DOUBLE)
+    shares = graph.widen(add_forest(graph, trees, [0.0, 0.0]))
     logs = graph.node("Log", [graph.node("Max", [shares, graph.constant(SMALLEST, np.float64)])])
     odds = graph.node("MatMul", [logs, graph.constant([[-1.0], [1.0]], np.float64)])
-    return graph.node("Cast", [odds], to=FLOAT)
+    return graph.narrow(odds)

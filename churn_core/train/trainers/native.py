@@ -6,6 +6,7 @@ from churn_core.params import TrainParams
 from churn_core.protocols import LeaderboardRow, Progress, TrainedModel, TrainingData
 from churn_core.train.candidates import (
     NOT_STARTED,
+    WORTHWHILE,
     Candidate,
     Deadline,
     cross_validate,
@@ -14,6 +15,7 @@ from churn_core.train.candidates import (
     leaderboard_row,
     nothing_stands,
 )
+from churn_core.train.choose import choose
 from churn_core.train.models import check_models, draws
 
 __all__ = ["NativeTrainer"]
@@ -25,13 +27,13 @@ class NativeTrainer:
     def train(self, data: TrainingData, params: TrainParams, progress: Progress) -> TrainedModel:
         check_models(params.models)
         deadline = Deadline(params.budget_seconds)
-        best = min(params.blend, len(params.models))
-        progress.start(len(params.models) + best * params.tune + 1, "Comparing models")
+        most = min(params.blend, len(params.models))
+        progress.start(len(params.models) + most * params.tune + 1, "comparing models")
         candidates, failed = _compare(data, params, deadline, progress)
-        candidates.sort(key=lambda one: one.loss)
-        chosen = [_tuned(one, data, params, deadline, progress) for one in candidates[:best]]
+        best = choose(candidates, data.labels, params.blend)
+        chosen = [_tuned(one, data, params, deadline, progress) for one in best]
         progress.step("fitting on all training rows")
-        others = [leaderboard_row(one.name, one.scores, one.seconds) for one in candidates[best:]]
+        others = [leaderboard_row(one.name, one.scores, one.seconds) for one in candidates if one not in best]
         return ensemble(chosen, data, [*others, *failed])
 
 
@@ -57,7 +59,7 @@ def _compare(
 def _tuned(
     candidate: Candidate, data: TrainingData, params: TrainParams, deadline: Deadline, progress: Progress
 ) -> Candidate:
-    """The best of a candidate and what a random search finds around it."""
+    """What a random search finds, if it is clearly better than the candidate."""
     best = candidate
     for changes in draws(candidate.name, params.tune, params.seed):
         if deadline.passed():
@@ -65,4 +67,4 @@ def _tuned(
         progress.step(f"tuning {candidate.name}")
         tried = cross_validate(candidate.name, changes, data)
         best = min(best, tried, key=lambda one: one.loss)
-    return best
+    return best if best.loss < candidate.loss - WORTHWHILE else candidate

@@ -12,11 +12,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -24,16 +24,17 @@ from churn_core.errors import TrainingError
 from churn_core.params import TrainParams
 from churn_core.protocols import LeaderboardRow, Progress, TrainedModel, TrainingData
 from churn_core.train.candidates import (
-    Scores,
+    Candidate,
     cross_validate,
     ensemble,
     failed_row,
     leaderboard_row,
     nothing_stands,
 )
+from churn_core.train.choose import choose
 from churn_core.train.models import check_models
 
-__all__ = ["Compared", "PyCaretTrainer", "ask_pycaret"]
+__all__ = ["PyCaret", "PyCaretTrainer"]
 
 _WORKER = "churn_core.train.trainers.pycaret_worker"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -50,76 +51,93 @@ class PyCaretTrainer:
             raise TrainingError(
                 "trainer 'pycaret' needs PyCaret, which is not installed here; use train.trainer=native"
             )
-        best = min(params.blend, len(params.models))
-        progress.start(len(params.models) + (best if params.tune else 0) + 2, "starting PyCaret")
-        answer = ask_pycaret(data, params, progress)
-        if not answer.scores:
-            raise nothing_stands(answer.failed)
-        progress.step("fitting the best models")
-        chosen = [cross_validate(name, changes, data) for name, changes in answer.chosen.items()]
-        others = [
-            leaderboard_row(name, scores, answer.seconds[name])
-            for name, scores in answer.scores.items()
-            if name not in answer.chosen
-        ]
-        return ensemble(chosen, data, [*others, *answer.failed])
+        most = min(params.blend, len(params.models))
+        progress.start(len(params.models) + (most if params.tune else 0) + 2, "starting PyCaret")
+        candidates: dict[str, Candidate] = {}
+        chosen: list[Candidate] = []
+        failed: list[LeaderboardRow] = []
+        with PyCaret(data, params) as worker:
+            # Each model is fitted here while PyCaret is busy with the next.
+            for event in worker:
+                match event:
+                    case {"event": "step", "what": what}:
+                        progress.step(what)
+                    case {"event": "compared", "model": name}:
+                        candidates[name] = cross_validate(name, {}, data)
+                    case {"event": "failed", "model": name, "note": note}:
+                        failed.append(failed_row(name, note))
+                    case {"event": "choose"}:
+                        best = choose(candidates.values(), data.labels, params.blend)
+                        worker.tell([one.name for one in best])
+                    case {"event": "tuned", "model": name, "changes": changes}:
+                        chosen.append(cross_validate(name, changes, data) if changes else candidates[name])
+        if not chosen:
+            raise nothing_stands(failed)
+        progress.step("fitting on all training rows")
+        names = [one.name for one in chosen]
+        others = [one for one in candidates.values() if one.name not in names]
+        rows = [leaderboard_row(one.name, one.scores, one.seconds) for one in others]
+        return ensemble(chosen, data, [*rows, *failed])
 
 
-class Compared:
-    """What PyCaret found.
+class PyCaret:
+    """PyCaret's process: iterate over what it tells, until it is done.
 
-    Attributes:
-        scores: For each model that could be fitted, its metrics in each fold before tuning.
-        chosen: The best models with the hyper-parameters that tuning changed, the best first.
-        tuned: The metrics in each fold of those whose hyper-parameters tuning changed.
+    See `churn_core.train.trainers.pycaret_worker` for the events.
     """
 
-    def __init__(self) -> None:
-        self.scores: dict[str, Scores] = {}
-        self.seconds: dict[str, float] = {}
-        self.chosen: dict[str, Mapping[str, Any]] = {}
-        self.tuned: dict[str, Scores] = {}
-        self.failed: list[LeaderboardRow] = []
+    def __init__(self, data: TrainingData, params: TrainParams) -> None:
+        self._data = data
+        self._request = params.model_copy(update={"seed": data.seed})
 
-
-def ask_pycaret(data: TrainingData, params: TrainParams, progress: Progress) -> Compared:
-    """Have PyCaret compare and tune in its own process.
-
-    Raises:
-        TrainingError: It stopped before it was done.
-    """
-    answer = Compared()
-    with TemporaryDirectory(prefix="churn-pycaret-") as name:
-        folder = Path(name)
+    def __enter__(self) -> Self:
+        data = self._data
+        self._folder = TemporaryDirectory(prefix="churn-pycaret-")
+        folder = Path(self._folder.name)
         np.savez(folder / "data.npz", matrix=data.matrix, labels=data.labels, fold=data.fold)
-        (folder / "request.json").write_text(params.model_copy(update={"seed": data.seed}).model_dump_json())
-        for event in _events(folder):
-            _take(event, answer, progress)
-    return answer
+        (folder / "request.json").write_text(self._request.model_dump_json(), encoding="utf-8")
+        self._noise = (folder / "stderr").open("w+", encoding="utf-8", errors="replace")
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package
+            [sys.executable, "-W", "ignore", "-m", _WORKER],
+            cwd=folder,
+            env=_environment(folder),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._noise,
+            text=True,
+        )
+        return self
 
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind:
+            self._process.kill()
+        self._process.communicate()
+        self._noise.close()
+        self._folder.cleanup()
 
-def _events(folder: Path) -> Iterator[dict[str, Any]]:
-    """What the worker tells, line by line, until it is done."""
-    command = [sys.executable, "-W", "ignore", "-m", _WORKER]
-    done = False
-    with (
-        (folder / "stderr").open("w+", encoding="utf-8", errors="replace") as noise,
-        subprocess.Popen(  # noqa: S603
-            command, cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, stderr=noise, text=True
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                event = json.loads(line)
-                done = event["event"] == "done"
-                yield event
-        except BaseException:
-            process.kill()
-            raise
-        if process.wait() or not done:
-            noise.seek(0)
-            last = noise.read().strip().rpartition("\n")[2] or f"exit code {process.returncode}"
-            raise TrainingError(f"PyCaret stopped before it was done: {last}")
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Events.
+
+        Raises:
+            TrainingError: The process ended before it was done.
+        """
+        for line in self._process.stdout or ():
+            event = json.loads(line)
+            if event["event"] == "done":
+                return
+            yield event
+        raise TrainingError(f"PyCaret stopped before it was done: {self._last_words()}")
+
+    def tell(self, content: Any) -> None:
+        """Answer what the process waits for."""
+        if self._process.stdin:
+            self._process.stdin.write(json.dumps(content) + "\n")
+            self._process.stdin.flush()
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._noise.seek(0)
+        return self._noise.read().strip().rpartition("\n")[2] or f"exit code {code}"
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -132,20 +150,3 @@ def _environment(folder: Path) -> dict[str, str]:
         **dict.fromkeys(_THREADS, "1"),
     }
     return {**os.environ, **here}
-
-
-def _take(event: Mapping[str, Any], answer: Compared, progress: Progress) -> None:
-    kind, model = event["event"], event.get("model", "")
-    if kind == "step":
-        progress.step(event["what"])
-    elif kind == "compared":
-        answer.scores[model] = {name: np.array(values) for name, values in event["scores"].items()}
-        answer.seconds[model] = event["seconds"]
-    elif kind == "failed":
-        answer.failed.append(failed_row(model, event["note"]))
-    elif kind == "chosen":
-        # JSON has lists where estimators take tuples.
-        changes = {k: tuple(v) if isinstance(v, list) else v for k, v in event["changes"].items()}
-        answer.chosen[model] = changes
-        if changes:
-            answer.tuned[model] = {name: np.array(values) for name, values in event["scores"].items()}

@@ -1,14 +1,15 @@
 """PyCaret's own process: `python -m churn_core.train.trainers.pycaret_worker`.
 
 Reads `data.npz` and `request.json` from the current folder, compares and tunes, and writes one
-JSON object a line to standard output. Everything else that is printed goes to standard error.
+JSON object a line to standard output. After `{"event": "choose"}` it waits for a line on standard
+input: the names of the models to tune. Everything else that is printed goes to standard error.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from sklearn.metrics import brier_score_loss, log_loss
 from sklearn.model_selection import PredefinedSplit
 
 from churn_core.params import TrainParams
-from churn_core.train.candidates import NOT_STARTED, Deadline
+from churn_core.train.candidates import NOT_STARTED, WORTHWHILE, Deadline
 from churn_core.train.models import MODELS
 from churn_core.train.scaling import PowerOfTwoScaler
 
@@ -50,13 +51,16 @@ def main() -> None:
     deadline = Deadline(request.budget_seconds)
     experiment = _experiment(request.seed)
     compared = _compare(experiment, request, deadline, tell)
-    for name in sorted(compared, key=lambda one: compared[one]["log_loss"].mean())[: request.blend]:
+    tell("choose")
+    for name in json.loads(sys.stdin.readline()):
         changes, scores = {}, compared[name]
         if request.tune and not deadline.passed():
             tell("step", what=f"tuning {name}")
             with suppress(Exception):  # what was compared stands, whatever a search stumbles over
-                changes, scores = _tune(experiment, name, request)
-        tell("chosen", model=name, changes=changes, scores=_lists(scores))
+                found, better = _tune(experiment, name, request)
+                if better["log_loss"].mean() < scores["log_loss"].mean() - WORTHWHILE:
+                    changes, scores = found, better
+        tell("tuned", model=name, changes=changes, scores=_lists(scores))
     tell("done")
 
 
@@ -67,13 +71,11 @@ def _experiment(seed: int) -> Any:
     class Experiment(ClassificationExperiment):
         """Keeps the fold scores that PyCaret shows and throws away."""
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.tables: list[pd.DataFrame] = []
+        shown: pd.DataFrame
 
         def pull(self, pop: bool = False) -> pd.DataFrame:
-            self.tables.append(super().pull(pop))
-            return self.tables[-1]
+            self.shown = super().pull(pop)
+            return self.shown
 
     data = np.load("data.npz")
     frame = pd.DataFrame(data["matrix"], columns=[f"f{i}" for i in range(data["matrix"].shape[1])])
@@ -110,8 +112,6 @@ def _compare(experiment: Any, request: TrainParams, deadline: Deadline, tell: An
             tell("failed", model=name, note=NOT_STARTED)
             continue
         tell("step", what=name)
-        start = time.monotonic()
-        experiment.tables.clear()
         try:
             experiment.compare_models(
                 include=[MODELS[name].make(request.seed)],
@@ -120,18 +120,17 @@ def _compare(experiment: Any, request: TrainParams, deadline: Deadline, tell: An
                 errors="raise",
                 verbose=False,
             )
-            compared[name] = _best_table(experiment)
+            compared[name] = _fold_scores(experiment.shown)
         except Exception as error:  # noqa: BLE001 - each library fails in its own ways
             tell("failed", model=name, note=f"failed: {error}")
             continue
-        tell("compared", model=name, scores=_lists(compared[name]), seconds=time.monotonic() - start)
+        tell("compared", model=name, scores=_lists(compared[name]))
     return compared
 
 
 def _tune(experiment: Any, name: str, request: TrainParams) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Search a model's grid by log loss; what beats the model's own settings is kept."""
+    """Search a model's grid by log loss: what differs from its own settings, and the fold scores."""
     spec = MODELS[name]
-    experiment.tables.clear()
     tuned = experiment.tune_model(
         spec.make(request.seed),
         custom_grid={key: list(values) for key, values in spec.grid.items()},
@@ -139,19 +138,13 @@ def _tune(experiment: Any, name: str, request: TrainParams) -> tuple[dict[str, A
         optimize=_METRICS["log_loss"],
         search_library="scikit-learn",
         search_algorithm="random",
-        choose_better=True,
+        choose_better=False,  # it would fit the untuned model once more, and compare rounded scores
         round=_DIGITS,
         verbose=False,
     )
     found = tuned.get_params()
     changes = {key: _plain(found[key]) for key in spec.grid if found[key] != spec.settings[key]}
-    return changes, _best_table(experiment)
-
-
-def _best_table(experiment: Any) -> dict[str, Any]:
-    """The fold scores of the best model that PyCaret has just shown."""
-    tables = [_fold_scores(table) for table in experiment.tables]
-    return min(tables, key=lambda scores: scores["log_loss"].mean())
+    return changes, _fold_scores(experiment.shown)
 
 
 def _fold_scores(table: pd.DataFrame) -> dict[str, Any]:
