@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +29,7 @@ _MANNERS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _NO_LOGIN = ("error code 401", "error code 403", "PERMISSION_DENIED", "UNAUTHENTICATED", "Unauthorized")
+_STATUS = re.compile(r"failed with error code (\d+)")
 _NO_ANSWER = ("failed with exception", "Max retries exceeded", "timed out")
 
 
@@ -140,5 +142,8 @@ def _sentence(where: Tracking, message: str) -> str:
         )
     if any(sign in message for sign in _NO_ANSWER):
         return f"the registry at {where} does not answer"
+    status = _STATUS.search(message)
+    if status:
+        return f"the registry at {where} answers with HTTP status {status[1]}; is it an MLflow server?"
     first = message.strip().partition("\n")[0]
     return f"the registry at {where} refuses: {first[:300]}"

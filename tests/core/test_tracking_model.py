@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -27,6 +24,7 @@ from churn_core.tracking.model import save_model
 from churn_core.train.synth import draw
 from tests.support.bundles import logistic_bundle
 from tests.support.java import java_environment
+from tests.support.servers import mlflow_process
 
 ROOT = Path(__file__).parents[2]
 SPEC = IbmTelcoCustomer.spec
@@ -156,36 +154,9 @@ def test_loading_a_damaged_model_fails(model: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def served(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of `mlflow models serve`, as it is typed."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = ["models", "serve", "--model-uri", str(model), "--env-manager", "local", "--port", str(port)]
-    log = tmp_path_factory.mktemp("served") / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *command, "--host", "127.0.0.1"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/ping", process, log)
-        yield f"http://127.0.0.1:{port}/invocations"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
-
-
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
+    command = ["models", "serve", "--model-uri", str(model), "--env-manager", "local"]
+    with mlflow_process(command, "/ping", tmp_path_factory.mktemp("served")) as address:
+        yield f"{address}/invocations"
 
 
 def post(url: str, content: dict[str, Any]) -> list[dict[str, Any]]:
