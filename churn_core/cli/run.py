@@ -117,9 +117,16 @@ def _promote(params: Params, root: Path) -> None:
 
     with _step("promote") as say:
         before = len(history(params, root))
-        entry = promote(params, root, who=getpass.getuser(), reason="churn run")
+        entry = promote(params, root, who=_user(), reason="churn run")
         how = "is in production" if entry.number > before else "was in production already"
         say.append(f"version {entry.to_version} {how}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return "unknown"
 
 
 def _ask(reference: str, params: Params, root: Path) -> ChurnPrediction:
