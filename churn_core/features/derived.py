@@ -61,7 +61,8 @@ class ServiceLoad:
 
     def compute(self, raw: RawTable) -> Sequence[NDArray[np.float64]]:
         places, yes = _service_places(raw.spec)
-        count = (raw.values[:, places] == yes).sum(axis=1) + (1.0 - raw.equals(_INTERNET, "No"))
+        count = np.add.reduce(raw.values[:, places] == yes, axis=1, dtype=np.float64)
+        count += 1.0 - raw.equals(_INTERNET, "No")
         return [count, count * _is_monthly(raw), count * raw.equals(_INTERNET, _fiber(raw.spec))]
 
 
@@ -113,10 +114,10 @@ def _add_ons(spec: SchemaSpec) -> list[str]:
 
 
 @_once_per_schema
-def _service_places(spec: SchemaSpec) -> tuple[list[int], NDArray[np.float64]]:
+def _service_places(spec: SchemaSpec) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Where services stand in a raw row, and the number that says a customer has one."""
     names = _add_ons(spec)
     yes = [float(spec.field(name).values.index("Yes")) for name in names]
     if _has(spec, "phone_service", "flag"):
         names, yes = [*names, "phone_service"], [*yes, 1.0]
-    return [spec.positions[name] for name in names], np.array(yes)
+    return np.array([spec.positions[name] for name in names]), np.array(yes)

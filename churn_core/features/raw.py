@@ -51,20 +51,22 @@ class RawTable:
 
     def equals(self, name: str, *categories: str) -> NDArray[np.float64]:
         """1.0 where a category field holds one of `categories`, else 0.0; `[rows]`."""
-        column = self.values[:, self._index(name, "category")]
-        known = self.spec.field(name).values
-        hit = np.zeros(len(column), dtype=bool)
-        for category in categories:
-            if category not in known:
-                raise FeatureError(f"field {name!r} has no category {category!r}: {', '.join(known)}")
-            hit |= column == known.index(category)
-        return hit.astype(np.float64)
+        index = self._index(name, "category")
+        column, known = self.values[:, index], self.spec.fields[index].values
+        hits = [column == _place(name, known, category) for category in categories]
+        return (hits[0] if len(hits) == 1 else np.logical_or.reduce(hits)).astype(np.float64)
 
     def _index(self, name: str, role: str) -> int:
         index = self.spec.positions.get(name)
         if index is None or self.spec.fields[index].role != role:
             raise FeatureError(f"schema {self.spec.name!r} has no {role} field {name!r}")
         return index
+
+
+def _place(name: str, known: tuple[str, ...], category: str) -> int:
+    if category not in known:
+        raise FeatureError(f"field {name!r} has no category {category!r}: {', '.join(known)}")
+    return known.index(category)
 
 
 class RawReader:
