@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_leaderboard", "train"]
 
-_COLUMNS = ("model", "ROC AUC", "log loss", "Brier", "accuracy", "F1", "seconds", "weight", "note")
+_COLUMNS = ("model", "ROC AUC", "log loss", "Brier", "acc.", "F1", "sec.", "weight")  # 80 characters wide
 
 
 @click.command()
@@ -42,30 +42,38 @@ def train(root: Path, params_file: Path | None, overrides: tuple[str, ...], as_j
 
 def show_leaderboard(rows: Sequence[LeaderboardRow]) -> None:
     """Print the compared models, the best first: a table on a terminal, else plain columns."""
-    import sys
-
     from rich.console import Console
     from rich.table import Table
 
-    terminal = sys.stdout.isatty()
-    table = Table(box=None if not terminal else Table().box, pad_edge=False)
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False)
     for name in _COLUMNS:
-        table.add_column(name, justify="left" if name in ("model", "note") else "right", overflow="fold")
+        table.add_column(name, justify="left" if name == "model" else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row), style="bold" if row.chosen else "")
-    Console(width=None if terminal else 160).print(table)
+        table.add_row(*_cells(row), style="bold" if row.chosen else None)
+    console.print(table)
+    for row in rows:
+        if row.note:
+            click.echo(f"{row.model}: {row.note}")
 
 
 def _cells(row: LeaderboardRow) -> list[str]:
-    metrics = [_figure(row, name) for name in ("roc_auc", "log_loss", "brier", "accuracy", "f1")]
-    weight = f"{row.weight:.2f}" if row.chosen else ""
-    return [row.model, *metrics, f"{row.seconds:.1f}", weight, row.note]
+    def figure(name: str, digits: int = 4, spread: bool = False) -> str:
+        if name not in row.metrics:
+            return "-"
+        error = f" ±{row.spread[name]:.3f}" if spread else ""
+        return f"{row.metrics[name]:.{digits}f}{error}"
 
-
-def _figure(row: LeaderboardRow, name: str) -> str:
-    if name not in row.metrics:
-        return "-"
-    return f"{row.metrics[name]:.4f} ±{row.spread[name]:.4f}"
+    return [
+        row.model,
+        figure("roc_auc", spread=True),
+        figure("log_loss", spread=True),
+        figure("brier"),
+        figure("accuracy", 3),
+        figure("f1", 3),
+        f"{row.seconds:.1f}",
+        f"{row.weight:.2f}" if row.chosen else "",
+    ]
 
 
 def _show_bundle(bundle: Bundle) -> None:

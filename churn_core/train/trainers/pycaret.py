@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+import churn_core
 from churn_core.errors import TrainingError
 from churn_core.params import TrainParams
 from churn_core.protocols import LeaderboardRow, Progress, TrainedModel, TrainingData
@@ -37,6 +38,7 @@ from churn_core.train.models import check_models
 __all__ = ["PyCaret", "PyCaretTrainer"]
 
 _WORKER = "churn_core.train.trainers.pycaret_worker"
+_PACKAGES = Path(churn_core.__file__).resolve().parent.parent
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -143,7 +145,7 @@ class PyCaret:
 def _environment(folder: Path) -> dict[str, str]:
     """This environment with one thread, no display, and all stray files in `folder`."""
     here = {
-        "PYTHONPATH": os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")])),
         "MPLBACKEND": "Agg",
         "MPLCONFIGDIR": str(folder),
         "PYTHONHASHSEED": "0",
