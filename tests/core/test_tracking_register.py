@@ -177,7 +177,7 @@ def test_an_interrupted_registration_leaves_a_failed_run_and_no_version(
 
     project.train()
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["churn_core.tracking.register"], "save_model", interrupted)
+        patch.setattr(sys.modules["churn_core.tracking.runs"], "save_model", interrupted)
         with pytest.raises(KeyboardInterrupt):
             register(project.params, project.root)
     with connect(project.where) as client:

@@ -40,7 +40,11 @@ class SchemaCompatible(Frozen):
 
 def _problems(old: SchemaSpec, new: SchemaSpec) -> Iterator[str]:
     if old.name != new.name:
-        yield f"the schema is {new.name!r} instead of {old.name!r}"
+        yield (
+            f"the schema is {new.name!r} instead of {old.name!r}: another product needs a registered model "
+            "of its own (mlflow.model in params.yaml)"
+        )
+        return
     for name in sorted(set(old.names) - set(new.names)):
         yield f"field {name!r} is no longer known"
     for name in sorted(set(new.names) - set(old.names)):
