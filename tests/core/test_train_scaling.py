@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,7 +43,7 @@ def test_scaling_is_undone_without_any_loss() -> None:
 def test_a_tree_asks_the_same_questions_with_and_without_it() -> None:
     data = training_data()
     plain = DecisionTreeClassifier(random_state=0).fit(data.matrix, data.labels)
-    behind = scaled(DecisionTreeClassifier(random_state=0)).fit(data.matrix, data.labels)
+    behind: Any = scaled(DecisionTreeClassifier(random_state=0)).fit(data.matrix, data.labels)
     tree, scale = behind[-1].tree_, behind[0].scale_
     split = tree.feature >= 0
     assert np.array_equal(tree.feature, plain.tree_.feature)
@@ -49,7 +51,7 @@ def test_a_tree_asks_the_same_questions_with_and_without_it() -> None:
 
 
 def test_the_pipeline_takes_part_in_scikit_learn() -> None:
-    pipeline = clone(scaled(DecisionTreeClassifier()))
+    pipeline: Any = clone(scaled(DecisionTreeClassifier()))
     with pytest.raises(NotFittedError):
         pipeline[0].transform(matrix_of(3))
     pipeline.fit(matrix_of(20), np.arange(20) % 2)
@@ -61,9 +63,9 @@ def test_the_pipeline_takes_part_in_scikit_learn() -> None:
 
 def test_the_scale_of_an_estimator_is_known_or_refused() -> None:
     data = training_data(200)
-    alone = DecisionTreeClassifier().fit(data.matrix, data.labels)
+    alone: Any = DecisionTreeClassifier().fit(data.matrix, data.labels)
     assert np.array_equal(column_scale(alone, 7), np.ones(7))
-    pipeline = scaled(DecisionTreeClassifier()).fit(data.matrix, data.labels)
+    pipeline: Any = scaled(DecisionTreeClassifier()).fit(data.matrix, data.labels)
     assert np.array_equal(column_scale(pipeline, 7), pipeline[0].scale_)
     pipeline.steps.insert(0, ("standard", StandardScaler()))
     with pytest.raises(TypeError, match="StandardScaler"):
