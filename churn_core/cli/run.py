@@ -37,6 +37,7 @@ def run(root: Path) -> None:
     started = time.monotonic()
     params = read_params(root / "params.yaml")
     ran = run_stages(root, click.echo)
+    params = _own_model(params, root)
     version = "" if set(ran) - {"fetch"} else _live_version(params, root)
     if version:
         click.echo(f"register, gate, promote: version {version} is in production already")
@@ -56,6 +57,23 @@ def _leave(number: int, _frame: FrameType | None) -> None:
 
 def _production(params: Params) -> str:
     return f"models:/{params.mlflow.model}@production"
+
+
+def _own_model(params: Params, root: Path) -> Params:
+    """A registered model serves one schema: customers of another get a model of their own."""
+    from churn_core.bundle import read_bundle
+    from churn_core.tracking import MlflowStore, tracking
+
+    try:
+        folder, _ = MlflowStore(tracking(params, root)).fetch(_production(params))
+        champion = read_bundle(folder).manifest.schema_spec.name
+    except ChurnError:
+        return params
+    if champion == params.schema_name:
+        return params
+    name = f"{params.mlflow.model}-{params.schema_name}"
+    click.echo(f"model: {params.mlflow.model} serves schema {champion}, so this one is registered as {name}")
+    return params.model_copy(update={"mlflow": params.mlflow.model_copy(update={"model": name})})
 
 
 def _live_version(params: Params, root: Path) -> str:
@@ -171,7 +189,7 @@ def _show_places(version: str, params: Params, root: Path) -> None:
         "refused rows": root / "data/rejects",
         "model": f"version {version} of {where.model}, also in {root / 'models/candidate'}",
         "runs": _browse(where),
-        "service": "make serve",
+        "service": f"make serve, or .venv/bin/churn serve --bundle {_production(params)}",
     }
     click.echo("where everything lies:")
     for name, place in places.items():

@@ -104,6 +104,21 @@ def test_what_the_gate_refuses_does_not_go_into_production(project: Project) -> 
     assert err.strip().splitlines()[-1].startswith("error: the gate refuses the candidate")
 
 
+def test_customers_of_another_schema_get_a_model_of_their_own(project: Project) -> None:
+    other = {
+        "schema": "ibm-telco",
+        "dataset": {"name": "synth", "options": {"schema": "ibm-telco", "rows": 1200, "seed": 1}},
+        "gate": {"checks": [{"name": "bundle-intact"}, {"name": "schema-compatible"}]},
+    }
+    project.set({**PARAMS, **other})
+    code, out, err = project.run()
+    assert code == 0, out + err
+    assert "serves schema telcovision, so this one is registered as telco-churn-prediction-ibm-telco" in out
+    assert "register: version 1 of telco-churn-prediction-ibm-telco, new" in out
+    assert "churn serve --bundle models:/telco-churn-prediction-ibm-telco@production" in out
+    assert "answered by version 1" in out
+
+
 def test_a_failing_stage_is_one_sentence(project: Project) -> None:
     project.set({**PARAMS, "train": {"trainer": "native", "models": ["oracle"]}})
     code, out, err = project.run()
