@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
-
 # Otherwise onnxruntime writes a device id and a database into the user's home, even when its
 # telemetry is switched off later. It is read once, when the library is loaded.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
