@@ -24,7 +24,6 @@ TRAINING = (
     "xgboost",
     "catboost",
     "onnx",
-    "skl2onnx",
 )
 DRAWING = ("matplotlib", "jinja2")
 RUNTIME = ("numpy", "onnxruntime")
