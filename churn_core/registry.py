@@ -134,6 +134,8 @@ def _scan() -> _Scan:
         # A distribution that is reachable by two paths lists the same entry point twice.
         if point not in found:
             found.append(point)
+        if len(found) > 1:
+            found.sort(key=lambda point: _origin(point.dist))
     return scan
 
 
@@ -161,7 +163,10 @@ def _points_one_by_one(unreadable: list[str]) -> list[EntryPoint]:
 def _origin(distribution: Distribution | None) -> tuple[str, str]:
     if distribution is None:
         return "an unknown distribution", ""
-    metadata = {key: distribution.metadata[key] for key in distribution.metadata}
+    try:
+        metadata = {key: distribution.metadata[key] for key in distribution.metadata}
+    except Exception:  # noqa: BLE001 - the importlib_metadata package, once imported, raises its own errors here
+        metadata = {}
     return metadata.get("Name", "a distribution without a name"), metadata.get("Version", "")
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from churn_core import registry
-from churn_core.bundle import Bundle, Manifest, decision_policy, write_bundle
-from churn_core.bundle.manifest import DerivedRef, Interval, MemberRef
+from churn_core.bundle.io import Bundle, write_bundle
+from churn_core.bundle.manifest import DerivedRef, Interval, Manifest, MemberRef
+from churn_core.bundle.policy import decision_policy
 from churn_core.features import Encoder, derived_features, read_columns, reference
 from churn_core.gate.bootstrap import bootstrap
 from churn_core.gate.metrics import METRICS
