@@ -7,7 +7,6 @@ the event loop, where a hop to a thread would cost more than the answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 from churn_core.bundle import Scorer
@@ -37,7 +36,7 @@ class Predict:
         try:
             customer = self._scorer.customer_class.parse_json(body)
         except InvalidCustomer as error:
-            raise invalid_customer(error, body, self._scorer.bundle.schema_spec.name) from None
+            raise invalid_customer(error, body, self._scorer.customer_class) from None
         answer = _signed(self._scorer.predict(customer, explain=explain), exchange.request_id)
         exchange.rows = 1
         await exchange.reply(200, answer.model_dump_json().encode())
@@ -56,18 +55,21 @@ class PredictBatch:
 
     async def __call__(self, exchange: Exchange) -> None:
         explain = exchange.flag("explain", default=True)
-        rows = read_rows(await exchange.json_body(self._limit))
-        if len(rows) > self._most:
-            raise Refusal(413, f"A batch must not have more than {self._most} customers.")
-        customers, answers, body = await asyncio.to_thread(self._answer, rows, explain, exchange.request_id)
+        body = await exchange.json_body(self._limit)
+        customers, answers, content = await asyncio.to_thread(
+            self._answer, body, explain, exchange.request_id
+        )
         exchange.rows = len(customers)
-        await exchange.reply(200, body)
+        await exchange.reply(200, content)
         if self._recorder:
             self._recorder.record(customers, answers)
 
     def _answer(
-        self, rows: Sequence[Any], explain: bool, request_id: str
+        self, body: bytes, explain: bool, request_id: str
     ) -> tuple[list[Customer], list[ChurnPrediction], bytes]:
+        rows = read_rows(body)
+        if len(rows) > self._most:
+            raise Refusal(413, f"A batch must not have more than {self._most} customers.")
         read = [self._read(index, row) for index, row in enumerate(rows)]
         customers = [row for row in read if isinstance(row, Customer)]
         answers = [_signed(a, request_id) for a in self._scorer.predict_many(customers, explain=explain)]

@@ -53,6 +53,61 @@ def test_a_row_that_names_a_field_twice_has_an_error(call: Caller, customer: dic
     assert batch["errors"][0]["errors"][0]["message"] == "is given twice"
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ('"\\ud800"', "is not valid Unicode text"),
+        ("9" * 5000, "has the wrong type: a whole number"),
+        ("[" * 30_000 + "]" * 30_000, "has the wrong type: a list"),
+        ('{"a":' * 30_000 + "1" + "}" * 30_000, "has the wrong type: an object"),
+        ('{"a": 1, "a": 2}', "has the wrong type: an object"),
+    ],
+)
+def test_json_that_parsers_dislike_spoils_its_row_alone(
+    call: Caller, customer: dict[str, Any], value: str, message: str
+) -> None:
+    one = json.dumps(customer)
+    strange = json.dumps({**customer, "gender": "?"}).replace('"?"', value)
+    batch = call("POST", "/predict/batch", content=f'{{"customers": [{one}, {strange}, {one}]}}').json()
+    assert [prediction is not None for prediction in batch["predictions"]] == [True, False, True]
+    (error,) = batch["errors"]
+    assert error["index"] == 1
+    assert [(e["field"], e["message"]) for e in error["errors"]] == [("gender", message)]
+
+
+def test_names_that_cannot_be_sent_back(call: Caller, customer: dict[str, Any]) -> None:
+    one = json.dumps(customer)
+    unknown = one[:-1] + ', "\\ud800": 1}'
+    twice = one[:-1] + ', "\\ud800": 1, "\\ud800": 1}'
+    batch = call("POST", "/predict/batch", content=f'{{"customers": [{one}, {unknown}, {twice}]}}').json()
+    assert [prediction is not None for prediction in batch["predictions"]] == [True, False, False]
+    assert batch["errors"][1]["errors"][0] == {"field": "?", "message": "is given twice", "allowed": ""}
+    problem = call("POST", "/predict/batch", content='{"\\ud800": []}').json()
+    assert problem["errors"][0]["field"] == "?"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '"\\ud800',
+        '"\\ud800" 1',
+        '["\\ud800"}',
+        '["\\ud800",]',
+        '{"\\ud800"}',
+        '"\\ud800\n"',
+        "[" * 30_000 + "]" * 29_999,
+        "[" * 30_000 + "x" + "]" * 30_000,
+        "9" * 5000 + "x",
+        "0" + "9" * 5000,
+    ],
+)
+def test_what_is_no_json_fails_the_body(call: Caller, customer: dict[str, Any], row: str) -> None:
+    content = f'{{"customers": [{json.dumps(customer)}, {row}]}}'
+    assert call("POST", "/predict/batch", content=content).status_code == 400
+    bad_utf8 = content.encode().replace(b"C-7", b"C-\xff")
+    assert call("POST", "/predict/batch", content=bad_utf8).status_code == 400
+
+
 def test_no_customers_no_answers(call: Caller) -> None:
     batch = call("POST", "/predict/batch", json={"customers": []}).json()
     assert batch["predictions"] == batch["errors"] == []

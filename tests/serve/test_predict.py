@@ -73,6 +73,25 @@ def test_what_is_not_json_is_a_bad_request(call: Caller, body: bytes) -> None:
     assert response.json()["detail"].startswith("The body cannot be read: the customer is not valid JSON")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("gender", '"\\ud800"', "is not valid Unicode text"),
+        ("customer_id", '"\\ud800"', "is not valid Unicode text"),
+        ("tenure_months", "9" * 5000, "is out of range"),
+        ("monthly_charges", "-" + "9" * 5000, "is out of range"),
+        ("gender", "[" * 10_000 + "]" * 10_000, "has the wrong type: a list"),
+    ],
+)
+def test_json_that_parsers_dislike_is_json(
+    call: Caller, customer: dict[str, Any], field: str, value: str, message: str
+) -> None:
+    content = json.dumps({**customer, field: "?"}).replace('"?"', value)
+    problem = call("POST", "/predict", content=content).json()
+    assert problem["status"] == 422
+    assert [(e["field"], e["message"]) for e in problem["errors"]] == [(field, message)]
+
+
 @pytest.mark.parametrize("body", [b"[]", b"null", b"7", b'"text"'])
 def test_json_that_is_no_object_is_unprocessable(call: Caller, body: bytes) -> None:
     problem = call("POST", "/predict", content=body).json()
