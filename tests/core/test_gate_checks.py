@@ -342,12 +342,23 @@ def test_a_champion_that_may_have_seen_the_customers(good: Scorer, tmp_path: Pat
     candidate = opened(logistic_bundle(tmp_path / "b", weights=weights, lineage=new).folder)
     unseen = evaluation(good, digest="1" * 64, split_seed=1)
     lost = ask(NotWorseThanChampion(), candidate, unseen, good)
-    assert lost.status == "warn"
+    assert lost.status == "fail"
     assert "may be worse" in lost.sentence
     assert "may have been trained on some of these" in lost.sentence
-    assert ask(NotWorseThanChampion(seen="fail"), candidate, unseen, good).status == "fail"
-    won = ask(NotWorseThanChampion(seen="fail"), good, unseen, candidate)
+    assert "split.seed; the option `seen: warn`" in lost.sentence
+    assert ask(NotWorseThanChampion(seen="warn"), candidate, unseen, good).status == "warn"
+
+
+def test_a_candidate_that_beats_a_flattered_champion(
+    good: Scorer, data: EvaluationData, tmp_path: Path
+) -> None:
+    lineage = good.bundle.lineage.model_copy(update={"holdout_digest": "1" * 64, "split_seed": 1})
+    weights = {**WEIGHTS, "contract=Month-to-month": 0.0}
+    champion = opened(logistic_bundle(tmp_path, weights=weights, lineage=lineage).folder)
+    won = ask(NotWorseThanChampion(), good, data, champion)
     assert won.status == "pass"
+    assert "may have been trained on some of these" in won.sentence
+    assert "seen: warn" not in won.sentence
 
 
 def test_a_candidate_that_refuses_its_own_customers_is_an_error(good: Scorer, data: EvaluationData) -> None:

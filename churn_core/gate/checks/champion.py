@@ -19,6 +19,15 @@ __all__ = ["NotWorseThanChampion"]
 
 _Severity = Literal["fail", "warn"]
 
+_ADVANTAGE = (
+    "The champion held out other customers and may have been trained on some of these, "
+    "which would flatter it."
+)
+_WAY_OUT = (
+    "For a fair comparison train with the champion's data and split.seed; "
+    "the option `seen: warn` accepts the candidate knowingly."
+)
+
 
 class NotWorseThanChampion(Frozen):
     """Non-inferiority on the same customers, by a paired bootstrap of the difference.
@@ -30,12 +39,13 @@ class NotWorseThanChampion(Frozen):
         margins: For each metric, how much worse the candidate may be.
         incomparable: What to answer where the champion cannot score the customers.
         seen: What to answer where the candidate looks worse, but the champion may have been
-            trained on some of the customers, which makes it look better than it is.
+            trained on some of the customers, which makes it look better than it is. Failing by
+            default is unfair to the candidate and protects production.
     """
 
     margins: dict[str, float] = {"roc_auc": 0.01, "log_loss": 0.01}
     incomparable: _Severity = "fail"
-    seen: _Severity = "warn"
+    seen: _Severity = "fail"
 
     @field_validator("margins")
     @classmethod
@@ -74,13 +84,10 @@ class NotWorseThanChampion(Frozen):
         else:
             sentence = f"The candidate is not worse than the champion: {self._spoken(min(found), found)}."
         if seen:
-            sentence += (
-                " The champion held out other customers and may have been trained on some of these, "
-                "which would flatter it."
-            )
+            sentence += f" {_ADVANTAGE}" + (f" {_WAY_OUT}" if worse else "")
         failed = self.seen if seen else "fail"
         return CheckResult(
-            status=failed if worse else "warn" if seen else "pass",
+            status=failed if worse else "pass",
             sentence=sentence,
             intervals={name: Estimate(**one.model_dump()) for name, one in found.items()},
             thresholds={name: self._bound(name) for name in found},
