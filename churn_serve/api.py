@@ -155,9 +155,10 @@ def _schema_info(scorer: Scorer) -> SchemaInfo:
 async def _problem(request: Request, error: Exception) -> Response:
     exchange: Exchange = request.scope["churn.exchange"]
     if isinstance(error, HTTPException):
-        detail = f"{request.method} {request.url.path[:64]} is not what this service offers."
+        method = exchange.scope["method"]
+        detail = f"{method} {request.url.path[:64]} is not what this service offers."
         refusal = Refusal(error.status_code, detail)
-        headers = dict(error.headers or {})
+        headers = {name: value.replace("GET", "GET, HEAD") for name, value in (error.headers or {}).items()}
     elif isinstance(error, Refusal):
         refusal = error
         headers = {name.decode(): value.decode() for name, value in error.headers}

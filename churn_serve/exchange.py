@@ -118,6 +118,11 @@ class Exchange:
         if length.isdigit() and int(length) > limit:
             raise _too_large(limit)
 
+    @property
+    def head(self) -> bool:
+        """Whether the caller wants the answer without its body."""
+        return self.scope["method"] == "HEAD"
+
     async def reply(self, status: int, body: bytes, kind: bytes = JSON, headers: Headers = ()) -> None:
         """Send a complete response."""
         self.status = status
@@ -128,7 +133,7 @@ class Exchange:
             *headers,
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": start})
-        await self._send({"type": "http.response.body", "body": body})
+        await self._send({"type": "http.response.body", "body": b"" if self.head else body})
         self.complete = True
 
     async def pass_on(self, message: Message) -> None:
@@ -137,6 +142,8 @@ class Exchange:
             self.status = message["status"]
             own = (b"x-request-id", self.request_id.encode())
             message = {**message, "headers": [*message.get("headers", ()), own]}
+        elif self.head and message["type"] == "http.response.body":
+            message = {**message, "body": b""}
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.complete = True

@@ -124,8 +124,10 @@ class Service:
         elif live.scorer is None and path not in _MODEL_FREE:
             raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
         else:
-            exchange.scope["churn.exchange"] = exchange
-            await live.rest(exchange.scope, exchange.receive, exchange.pass_on)
+            scope = {**exchange.scope, "churn.exchange": exchange}
+            if exchange.head:  # FastAPI's routes know GET alone; `pass_on` leaves the body out
+                scope["method"] = "GET"
+            await live.rest(scope, exchange.receive, exchange.pass_on)
 
     def _authenticate(self, exchange: Exchange, path: str) -> None:
         if path in _OPEN_PATHS or path in _OPEN_PAGES or path.startswith(_ASSETS):

@@ -42,6 +42,27 @@ def test_what_is_not_offered_is_a_problem(call: Caller, method: str, path: str, 
     assert ("allow" in response.headers) is (status == 405)
 
 
+@pytest.mark.parametrize(
+    "path", ["/model", "/schema", "/health/live", "/health/ready", "/docs", "/openapi.json"]
+)
+def test_head_is_get_without_the_body(call: Caller, path: str) -> None:
+    full, head = call("GET", path), call("HEAD", path)
+    assert head.status_code == full.status_code
+    assert head.content == b""
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == full.headers[name]
+    assert "x-request-id" in head.headers
+
+
+def test_methods_that_a_route_has_are_named(call: Caller) -> None:
+    assert call("DELETE", "/model").headers["allow"] == "GET, HEAD"
+    assert call("GET", "/predict").headers["allow"] == "POST"
+    head = call("HEAD", "/predict")
+    assert (head.status_code, head.headers["allow"], head.content) == (405, "POST", b"")
+    missing = Caller(create_app())("HEAD", "/predict")
+    assert (missing.status_code, missing.content) == (503, b"")
+
+
 def test_readiness_names_the_model(call: Caller, scorer: Scorer) -> None:
     assert call("GET", "/health/live").json() == {"status": "alive"}
     ready = call("GET", "/health/ready")
