@@ -65,14 +65,14 @@ def holdout(params: Params, root: Path = Path()) -> EvaluationData:
     """The prepared hold-out with its outcomes.
 
     Raises:
-        DataError: The data were not prepared, or for another schema.
+        DataError: The data were not prepared, or for another schema, data set or split.
     """
     # Imported here: opening a registered bundle must not ask for the packages of preparation.
     from churn_core.train.prepared import load_prepared
 
-    prepared = load_prepared(root, registry.get("schemas", params.schema_name).spec)
+    prepared = load_prepared(root, registry.get("schemas", params.schema_name).spec, params)
     part = prepared.holdout
-    return EvaluationData(part.table, part.labels, prepared.holdout_digest, params.split.seed)
+    return EvaluationData(part.table, part.labels, prepared.holdout_digest, prepared.origin.seed)
 
 
 def _candidate(where: Tracking, root: Path, ref: str) -> Contender:

@@ -21,7 +21,7 @@ def run(params: Params, root: str | Path = ".", progress: Progress | None = None
     features are read, to compare graph and estimators on them; its labels are not.
 
     Raises:
-        DataError: Nothing was prepared for this schema.
+        DataError: Nothing was prepared for this schema, or from another data set or split.
         ExportError: A model has no exact ONNX form.
         ParamsError: `train.models` names a model that cannot be used here.
         PluginError: Schema, trainer or a derived feature is missing or broken.

@@ -29,13 +29,13 @@ def lineage(params: Params, data: Prepared, packages: Iterable[str], root: Path)
     labels = data.train.labels
     libraries = {name: version(name) for name in sorted({*_LIBRARIES, *packages})}
     return Lineage(
-        dataset=params.dataset.name,
+        dataset=data.origin.dataset,
         train_digest=data.train_digest,
         train_rows=len(labels),
         churn_rate=float(labels.mean()),
         holdout_digest=data.holdout_digest,
         holdout_rows=data.holdout_features.num_rows,
-        split_seed=params.split.seed,
+        split_seed=data.origin.seed,
         params_digest=params.digest(*_SECTIONS),
         git_commit=git_commit(root),
         libraries={"churn-core": __version__, "python": platform.python_version(), **libraries},

@@ -18,7 +18,7 @@ from churn_core.errors import DataError
 from churn_core.params import Params
 from churn_core.schemas import FieldProblem, SchemaSpec
 from churn_core.schemas.spelling import Reader, ReadRow
-from churn_core.train.prepared import PREPARED, customer_schema, write_prepared
+from churn_core.train.prepared import PREPARED, Origin, customer_schema, write_prepared
 from churn_core.train.raw import raw_file
 from churn_core.train.rejects import REJECTS, Rejects
 from churn_core.train.split import check_enough, draw_holdout, profile_hashes
@@ -81,7 +81,7 @@ def prepare(
     labels = customers.column(_LABEL).to_numpy()
     check_enough(labels, spec)
     holdout = draw_holdout(profile_hashes(customers, spec, params.split.seed), labels, params.split)
-    write_prepared(root, spec, customers, labels, holdout)
+    write_prepared(root, spec, customers, labels, holdout, Origin.of(params))
     held = int(holdout.sum())
     return PrepareReport(
         rows=total,

@@ -14,13 +14,32 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from churn_core.errors import DataError
+from churn_core.params import Params
 from churn_core.schemas import SchemaSpec
 
-__all__ = ["PREPARED", "Part", "Prepared", "customer_schema", "load_prepared", "write_prepared"]
+__all__ = ["PREPARED", "Origin", "Part", "Prepared", "customer_schema", "load_prepared", "write_prepared"]
 
 PREPARED = Path("data/prepared/customers.parquet")
-_FINGERPRINT = b"churn.schema_fingerprint"
+_FINGERPRINT, _ORIGIN = b"churn.schema_fingerprint", b"churn.origin"
 _TYPES = {"category": pa.string(), "flag": pa.bool_(), "numeric": pa.float64()}
+
+
+class Origin(NamedTuple):
+    """Which data set was prepared, and how it was split."""
+
+    dataset: str
+    seed: int
+    holdout: float
+
+    @classmethod
+    def of(cls, params: Params) -> Origin:
+        """What `prepare` makes of these parameters."""
+        return cls(params.dataset.name, params.split.seed, params.split.holdout)
+
+    def settings(self) -> dict[str, str]:
+        """The parameters by name, in words."""
+        words = (repr(self.dataset), str(self.seed), f"{self.holdout:g}")
+        return dict(zip(("dataset.name", "split.seed", "split.holdout"), words, strict=True))
 
 
 class Part(NamedTuple):
@@ -39,11 +58,15 @@ class Prepared:
     """The prepared customers, read when they are asked for.
 
     `train` and `holdout_features` never look at a label of the hold-out.
+
+    Attributes:
+        origin: What they were prepared from, as `prepare` wrote it down.
     """
 
-    def __init__(self, path: Path, spec: SchemaSpec) -> None:
+    def __init__(self, path: Path, spec: SchemaSpec, origin: Origin) -> None:
         self.path = path
         self.spec = spec
+        self.origin = origin
         self._customers = ["customer_id", *spec.names]
 
     @cached_property
@@ -80,11 +103,14 @@ class Prepared:
         return pq.read_table(self.path, columns=columns, filters=[("split", "==", side)])
 
 
-def load_prepared(root: Path, spec: SchemaSpec) -> Prepared:
+def load_prepared(root: Path, spec: SchemaSpec, params: Params | None = None) -> Prepared:
     """Open `data/prepared`.
 
+    Args:
+        params: Refuse what was prepared from another data set or with another split than these name.
+
     Raises:
-        DataError: It was not prepared yet, or for another schema.
+        DataError: It was not prepared yet, or for another schema or other parameters.
     """
     path = root / PREPARED
     try:
@@ -93,17 +119,43 @@ def load_prepared(root: Path, spec: SchemaSpec) -> Prepared:
         raise DataError(f"{path} is missing or damaged; run `churn prepare`") from None
     if metadata.get(_FINGERPRINT) != spec.fingerprint.encode():
         raise DataError(f"{path} was prepared for another schema than {spec.name!r}; run `churn prepare`")
-    return Prepared(path, spec)
+    prepared = Prepared(path, spec, _origin(path, metadata))
+    if params is not None:
+        _check_origin(prepared, Origin.of(params))
+    return prepared
+
+
+def _origin(path: Path, metadata: dict[bytes, bytes]) -> Origin:
+    try:
+        return Origin(**json.loads(metadata[_ORIGIN]))
+    except (KeyError, TypeError, ValueError):
+        raise DataError(f"{path} does not say how it was prepared; run `churn prepare`") from None
+
+
+def _check_origin(prepared: Prepared, wanted: Origin) -> None:
+    found = prepared.origin.settings()
+    for name, value in wanted.settings().items():
+        if found[name] != value:
+            raise DataError(
+                f"{prepared.path} was prepared with {name} {found[name]}, but the parameters say {value}; "
+                f"run `churn {'fetch` and `churn ' if name == 'dataset.name' else ''}prepare`"
+            )
 
 
 def write_prepared(
-    root: Path, spec: SchemaSpec, customers: pa.Table, labels: NDArray[np.bool_], holdout: NDArray[np.bool_]
+    root: Path,
+    spec: SchemaSpec,
+    customers: pa.Table,
+    labels: NDArray[np.bool_],
+    holdout: NDArray[np.bool_],
+    origin: Origin,
 ) -> Path:
     """Write valid customers and their sides.
 
     Args:
         customers: Has the columns of `customer_schema`.
         holdout: True for rows that are held out.
+        origin: Kept in the file, for later stages to compare with their parameters.
     """
     schema = customer_schema(spec)
     split = pa.array(np.where(holdout, "holdout", "train").tolist(), pa.string())
@@ -111,7 +163,8 @@ def write_prepared(
     table = pa.table(columns, names=[*schema.names, spec.label.name, "split"])
     path = root / PREPARED
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table.replace_schema_metadata({_FINGERPRINT: spec.fingerprint}), path)
+    metadata = {_FINGERPRINT: spec.fingerprint, _ORIGIN: json.dumps(origin._asdict())}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
     return path
 
 

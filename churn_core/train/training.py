@@ -49,7 +49,7 @@ def train(params: Params, root: Path, progress: Progress) -> Bundle:
     spec: SchemaSpec = registry.get("schemas", params.schema_name).spec
     trainer = registry.get("trainers", params.train.trainer)()
     encoder = Encoder(spec, derived_features(params.features.derived))
-    prepared = load_prepared(root, spec)
+    prepared = load_prepared(root, spec, params)
     data = _training_data(prepared, encoder, params)
     with threadpool_limits(1):  # sums in another order would give other bits
         trained: TrainedModel = trainer.train(data, params.train, progress)

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn_core.errors import DataError
+from churn_core.params import read_params
 from churn_core.schemas import IbmTelcoCustomer, TelcoVisionCustomer
-from churn_core.train.prepared import Prepared, load_prepared, write_prepared
+from churn_core.train.prepared import Origin, Prepared, load_prepared, write_prepared
 from churn_core.train.synth import draw
 from tests.support.projects import Project, write_csv
 
@@ -242,7 +243,7 @@ def relabelled(project: Project, side: str) -> Prepared:
     labels, holdout = table.column("churn").to_numpy().copy(), table.column("split").to_numpy() == "holdout"
     chosen = np.flatnonzero(holdout if side == "holdout" else ~holdout)
     labels[chosen] = labels[np.random.default_rng(0).permutation(chosen)]
-    write_prepared(project.root, SPEC, table, labels, holdout)
+    write_prepared(project.root, SPEC, table, labels, holdout, Origin.of(project.params))
     return load_prepared(project.root, SPEC)
 
 
@@ -284,13 +285,14 @@ def test_digests_depend_on_every_field(project: Project) -> None:
     project.prepare()
     table = project.prepared
     labels, holdout = table.column("churn").to_numpy(), table.column("split").to_numpy() == "holdout"
+    origin = Origin.of(project.params)
     seen = {load_prepared(project.root, SPEC).train_digest}
     row = int(np.flatnonzero(~holdout)[0])
     for at, name in enumerate(["customer_id", *SPEC.names]):
         values = table.column(name).to_pylist()
         other = next(value for value in values if value != values[row])
         changed = pa.array([*values[:row], other, *values[row + 1 :]])
-        write_prepared(project.root, SPEC, table.set_column(at, name, changed), labels, holdout)
+        write_prepared(project.root, SPEC, table.set_column(at, name, changed), labels, holdout, origin)
         seen.add(load_prepared(project.root, SPEC).train_digest)
     assert len(seen) == len(SPEC.names) + 2
 
@@ -303,6 +305,31 @@ def test_prepared_data_of_another_schema_or_none_are_refused(project: Project) -
         load_prepared(project.root, IBM)
     (project.root / "data/prepared/customers.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match="is missing or damaged"):
+        load_prepared(project.root, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("split.seed=7", "was prepared with split.seed 0, but the parameters say 7; run `churn prepare`"),
+        ("split.holdout=0.5", "was prepared with split.holdout 0.2, but the parameters say 0.5; run"),
+        ("dataset.name=synth", "dataset.name 'csv', but the parameters say 'synth'; run `churn fetch` and"),
+    ],
+)
+def test_data_prepared_with_other_parameters_are_refused(project: Project, override: str, says: str) -> None:
+    project.prepare()
+    params = read_params(project.root / "params.yaml", [override])
+    with pytest.raises(DataError, match=says):
+        load_prepared(project.root, SPEC, params)
+    assert load_prepared(project.root, SPEC, project.params).origin == Origin("csv", 0, 0.2)
+
+
+def test_prepared_data_that_do_not_say_how_are_refused(project: Project) -> None:
+    project.prepare()
+    path, table = project.root / "data/prepared/customers.parquet", project.prepared
+    kept = {key: value for key, value in table.schema.metadata.items() if b"fingerprint" in key}
+    pq.write_table(table.replace_schema_metadata(kept), path)
+    with pytest.raises(DataError, match="does not say how it was prepared; run `churn prepare`"):
         load_prepared(project.root, SPEC)
 
 

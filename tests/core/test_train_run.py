@@ -104,6 +104,15 @@ def test_what_training_depends_on_changes_the_digest(project: Project, tmp_path:
     assert run(params, tmp_path).manifest.digest != read_bundle(project.root / CANDIDATE).manifest.digest
 
 
+@pytest.mark.parametrize("override", ["split.seed=7", "split.holdout=0.4", "dataset.name=synth"])
+def test_customers_prepared_otherwise_are_not_trained_on(
+    project: Project, tmp_path: Path, override: str
+) -> None:
+    (tmp_path / "data").symlink_to(project.root / "data")
+    with pytest.raises(DataError, match=f"was prepared with {override.partition('=')[0]} "):
+        run(read_params(project.root / "params.yaml", [override]), tmp_path)
+
+
 def test_what_training_does_not_depend_on_does_not(project: Project, tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(project.root / "data")
     params = read_params(project.root / "params.yaml", ["mlflow.experiment=other", "dataset.max_rejects=0.5"])

@@ -45,7 +45,8 @@ def open_holdout(params: Params, root: Path, scorer: Scorer) -> Holdout:
 
     Raises:
         StageError: The bundle was trained with another schema, split or data.
-        DataError: The data was not prepared, or holds values that the bundle does not take.
+        DataError: The data was not prepared, not with these parameters, or holds values that the
+            bundle does not take.
     """
     spec = registry.get("schemas", params.schema_name).spec
     manifest = scorer.bundle
@@ -53,8 +54,8 @@ def open_holdout(params: Params, root: Path, scorer: Scorer) -> Holdout:
         raise _stranger(
             f"it was trained for schema {manifest.schema_spec.name!r}, not for this {spec.name!r}"
         )
-    prepared = load_prepared(root, spec)
-    _check_lineage(params, manifest, prepared)
+    prepared = load_prepared(root, spec, params)
+    _check_lineage(manifest, prepared)
     table, labels = prepared.holdout
     read = read_columns(manifest.schema_spec, table)
     if not read.valid.all():
@@ -64,10 +65,10 @@ def open_holdout(params: Params, root: Path, scorer: Scorer) -> Holdout:
     return Holdout(table.column("customer_id").to_pylist(), read.raw, labels, probabilities)
 
 
-def _check_lineage(params: Params, manifest: Manifest, prepared: Prepared) -> None:
-    lineage = manifest.lineage
-    if lineage.split_seed != params.split.seed:
-        raise _stranger(f"it was trained with split.seed {lineage.split_seed}, not {params.split.seed}")
+def _check_lineage(manifest: Manifest, prepared: Prepared) -> None:
+    lineage, seed = manifest.lineage, prepared.origin.seed
+    if lineage.split_seed != seed:
+        raise _stranger(f"it was trained with split.seed {lineage.split_seed}, not {seed}")
     if lineage.holdout_digest != prepared.holdout_digest:
         rows = len(prepared.holdout_features)
         raise _stranger(
