@@ -29,6 +29,7 @@ _JSON = "application/json"
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body is not JSON"},
     401: {"model": Problem, "description": "The API key is missing or unknown"},
+    408: {"model": Problem, "description": "The body did not arrive in time"},
     413: {"model": Problem, "description": "The body is too large"},
     415: {"model": Problem, "description": "The body has another type than JSON"},
     422: {"model": Problem, "description": "A customer or a parameter is not allowed"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
@@ -74,21 +75,29 @@ class Exchange:
             raise Refusal(422, f"The query parameter {name!r} must be true or false.", (error,))
         return found
 
-    async def json_body(self, limit: int) -> bytes:
+    async def json_body(self, limit: int, seconds: float) -> bytes:
         """The whole body.
 
         Raises:
-            Refusal: 415, it is not JSON or is compressed; 413, it has more than `limit` bytes.
+            Refusal: 415, it is not JSON or is compressed; 413, it has more than `limit` bytes;
+                408, it was not complete after so many seconds.
             Disconnected: The caller went away.
         """
         self._check_headers(limit)
-        message = await self._next()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            body = await self._rest(body, limit)
+        try:
+            async with asyncio.timeout(seconds):
+                body = await self._body(limit)
+        except TimeoutError:
+            detail = f"The body was not complete after {seconds:g} seconds."
+            raise Refusal(408, detail, headers=[(b"connection", b"close")]) from None
         if len(body) > limit:
             raise _too_large(limit)
         return body
+
+    async def _body(self, limit: int) -> bytes:
+        message = await self._next()
+        body: bytes = message.get("body", b"")
+        return await self._rest(body, limit) if message.get("more_body") else body
 
     async def _rest(self, body: bytes, limit: int) -> bytes:
         chunks, size, more = [body], len(body), True

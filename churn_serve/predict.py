@@ -28,11 +28,12 @@ class Predict:
     def __init__(self, scorer: Scorer, settings: Settings, recorder: Recorder | None) -> None:
         self._scorer = scorer
         self._limit = settings.max_body_bytes
+        self._seconds = settings.body_seconds
         self._recorder = recorder
 
     async def __call__(self, exchange: Exchange) -> None:
         explain = exchange.flag("explain", default=True)
-        body = await exchange.json_body(self._limit)
+        body = await exchange.json_body(self._limit, self._seconds)
         try:
             customer = self._scorer.customer_class.parse_json(body)
         except InvalidCustomer as error:
@@ -50,12 +51,13 @@ class PredictBatch:
     def __init__(self, scorer: Scorer, settings: Settings, recorder: Recorder | None) -> None:
         self._scorer = scorer
         self._limit = settings.max_batch_bytes
+        self._seconds = settings.body_seconds
         self._most = settings.max_batch_rows
         self._recorder = recorder
 
     async def __call__(self, exchange: Exchange) -> None:
         explain = exchange.flag("explain", default=True)
-        body = await exchange.json_body(self._limit)
+        body = await exchange.json_body(self._limit, self._seconds)
         customers, answers, content = await asyncio.to_thread(
             self._answer, body, explain, exchange.request_id
         )

@@ -22,6 +22,7 @@ _VARIABLES = {
     "max_body_bytes": "CHURN_MAX_BODY_BYTES",
     "max_batch_bytes": "CHURN_MAX_BATCH_BYTES",
     "max_batch_rows": "CHURN_MAX_BATCH_ROWS",
+    "body_seconds": "CHURN_BODY_SECONDS",
 }
 _HASH_HINT = "a SHA-256 of 64 hex digits, as `printf %s KEY | sha256sum` prints it"
 
@@ -37,6 +38,7 @@ class Settings(Frozen):
         max_body_bytes: Largest body of `POST /predict`.
         max_batch_bytes: Largest body of `POST /predict/batch`.
         max_batch_rows: Most customers in one batch.
+        body_seconds: How long the body of a request may take to arrive.
     """
 
     bundle: str = ""
@@ -45,6 +47,7 @@ class Settings(Frozen):
     max_body_bytes: int = Field(default=64 * 1024, ge=1)
     max_batch_bytes: int = Field(default=6 * 1024 * 1024, ge=1)
     max_batch_rows: int = Field(default=1000, ge=1)
+    body_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> Settings:

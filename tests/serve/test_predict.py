@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -144,6 +145,23 @@ def test_a_body_has_a_limit(scorer: Scorer, customer: dict[str, Any]) -> None:
         response = tight("POST", "/predict", content=content)
         assert response.status_code == 413
         assert str(len(body) - 1) in response.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize("begin", [b"", b"{"])
+def test_a_body_that_does_not_end_is_given_up(scorer: Scorer, path: str, begin: bytes) -> None:
+    call = Caller(create_app(scorer, Settings(body_seconds=0.05)))
+
+    async def stalled() -> Any:
+        if begin:
+            yield begin
+        await asyncio.sleep(60)
+        yield b"}"
+
+    response = call("POST", path, content=stalled())
+    assert response.status_code == response.json()["status"] == 408
+    assert response.json()["detail"] == "The body was not complete after 0.05 seconds."
+    assert response.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize("given", ["abc-1", "x" * 128, "with blank"])

@@ -91,18 +91,31 @@ def test_a_process_serves_until_it_is_interrupted(tmp_path: Path, customer: dict
     logistic_bundle(tmp_path)
     command = [sys.executable, "-m", "churn_serve", "--bundle", str(tmp_path), "--port", "0"]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env={**os.environ, **OPEN}, **pipes) as process:
+    with subprocess.Popen(
+        command, env={**os.environ, **OPEN, "CHURN_BODY_SECONDS": "0.2"}, **pipes
+    ) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
             address = re.search(r"http://\S+", line)
             assert address, process.communicate()
             response = httpx.post(address[0] + "/predict", json=customer, timeout=30)
+            slow = _begin_a_request(address[0])
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
         finally:
             process.kill()
     assert response.status_code == 200
+    assert slow.startswith(b"HTTP/1.1 408 ")
     assert process.returncode == 0
     assert out == ""
     assert '"route":"/predict","status":200' in err
     assert "Traceback" not in err
+
+
+def _begin_a_request(address: str) -> bytes:
+    """What is answered until the service closes a connection on which most of a body is missing."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nhost: service\r\ncontent-length: 500\r\n\r\n{")
+        with connection.makefile("rb") as stream:
+            return stream.read()

@@ -25,6 +25,7 @@ def test_every_variable_is_read() -> None:
             "CHURN_MAX_BODY_BYTES": "10",
             "CHURN_MAX_BATCH_BYTES": "20",
             "CHURN_MAX_BATCH_ROWS": "30",
+            "CHURN_BODY_SECONDS": "2.5",
         }
     )
     assert found.model_dump() == {
@@ -34,6 +35,7 @@ def test_every_variable_is_read() -> None:
         "max_body_bytes": 10,
         "max_batch_bytes": 20,
         "max_batch_rows": 30,
+        "body_seconds": 2.5,
     }
 
 
@@ -44,6 +46,8 @@ def test_every_variable_is_read() -> None:
         ({"CHURN_AUTH": "none", "CHURN_API_KEY_HASHES": HASH}, "contradicts CHURN_API_KEY_HASHES"),
         ({"CHURN_MAX_BODY_BYTES": "many"}, "CHURN_MAX_BODY_BYTES"),
         ({"CHURN_MAX_BATCH_ROWS": "0"}, "CHURN_MAX_BATCH_ROWS"),
+        ({"CHURN_BODY_SECONDS": "inf"}, "CHURN_BODY_SECONDS"),
+        ({"CHURN_BODY_SECONDS": "0"}, "CHURN_BODY_SECONDS"),
         ({"CHURN_API_KEY_HASHES": f"{HASH},my-secret-key"}, "CHURN_API_KEY_HASHES: entry 2 is not a SHA-256"),
     ],
 )
