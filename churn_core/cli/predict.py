@@ -35,7 +35,10 @@ class _Oracle(Protocol):
 @click.command()
 @click.argument("file", type=Path)
 @click.option(
-    "--bundle", default="", metavar="REF", help="Default: the model in production, or models/candidate."
+    "--bundle",
+    default="",
+    metavar="REF",
+    help="Default: the model in production, or models/candidate where none ever was.",
 )
 @click.option("--url", default="", metavar="URL", help="Ask a service; its key is read from CHURN_API_KEY.")
 @click.option("--explain", is_flag=True, help="Say why.")

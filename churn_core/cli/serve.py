@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from churn_core.errors import BundleError, PluginError, RegistryError
+from churn_core.errors import BundleError, RegistryError
 
 __all__ = ["default_bundle", "serve"]
 
@@ -19,7 +19,7 @@ _CANDIDATE = Path("models/candidate")
     default="",
     metavar="REF",
     envvar="CHURN_BUNDLE",
-    help="Default: the model in production, or else models/candidate.",
+    help="Default: the model in production, or models/candidate where none ever was.",
 )
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Other machines need 0.0.0.0 and API keys."
@@ -46,19 +46,36 @@ def serve(bundle: str, host: str, port: int) -> None:
 def default_bundle(root: Path = Path()) -> str:
     """What is served where nothing is named: the model in production, or else the candidate.
 
+    The candidate is taken only where surely nothing is in production: there never was a registry,
+    or it answers and says so.
+
     Raises:
-        BundleError: There is neither.
+        BundleError: There is neither, or the model in production is damaged.
+        RegistryError: The registry does not answer, or is gone.
     """
     from churn_core.bundle.stores import fetch_bundle
     from churn_core.tracking import tracking
+    from churn_core.tracking.versions import NoSuchVersion
 
-    production = f"models:/{tracking(root=root).model}@production"
+    where = tracking(root=root)
+    if not where.was_used:
+        return _ungated(root, f"there is no model registry at {where}")
+    production = f"models:/{where.model}@production"
     try:
         fetch_bundle(production)
-    except (RegistryError, PluginError) as error:
-        candidate = root / _CANDIDATE
-        if not candidate.is_dir():
-            raise BundleError(f"there is no model yet ({error}); `make run` makes one") from None
-        click.echo(f"note: {error}; taking {candidate}, which no gate has passed", err=True)
-        return str(candidate)
+    except NoSuchVersion as error:
+        return _ungated(root, str(error))
+    except RegistryError as error:
+        raise RegistryError(
+            f"{error}; what is in production is unknown: --bundle {_CANDIDATE} takes the candidate, "
+            "which no gate has passed"
+        ) from error
     return production
+
+
+def _ungated(root: Path, why: str) -> str:
+    candidate = root / _CANDIDATE
+    if not candidate.is_dir():
+        raise BundleError(f"there is no model yet ({why}); `make run` makes one")
+    click.echo(f"note: {why}; taking {candidate}, which no gate has passed", err=True)
+    return str(candidate)

@@ -27,12 +27,20 @@ class Tracking:
         root: The project's folder.
         experiment: Name of the experiment.
         model: Name of the registered model.
+        configured: Whether somebody chose the place: it is not the default.
     """
 
     uri: str
     root: Path
     experiment: str
     model: str
+    configured: bool = True
+
+    @property
+    def was_used(self) -> bool:
+        """Whether a registry is, or was, here: it is configured, or left its database or artifacts."""
+        kept = (self.database, self.artifacts)
+        return self.configured or any(path is not None and path.exists() for path in kept)
 
     @property
     def database(self) -> Path | None:
@@ -64,8 +72,9 @@ def tracking(params: Params | MlflowParams | None = None, root: Path = Path()) -
         ParamsError: `params.yaml` is wrong.
     """
     chosen = params.mlflow if isinstance(params, Params) else params or _params(root)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or chosen.tracking_uri or f"{_SQLITE}mlflow.db"
-    return Tracking(_absolute(uri, root.resolve()), root.resolve(), chosen.experiment, chosen.model)
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or chosen.tracking_uri
+    place = _absolute(uri or f"{_SQLITE}mlflow.db", root.resolve())
+    return Tracking(place, root.resolve(), chosen.experiment, chosen.model, configured=bool(uri))
 
 
 def _params(root: Path) -> MlflowParams:

@@ -22,6 +22,7 @@ __all__ = [
     "CANDIDATE",
     "PRODUCTION",
     "SCHEME",
+    "NoSuchVersion",
     "Reference",
     "Version",
     "find_version",
@@ -33,6 +34,10 @@ __all__ = [
 SCHEME = "models:/"
 PRODUCTION, CANDIDATE = "production", "candidate"
 _REFERENCE = re.compile(r"models:/(?P<model>[^@/]+)(@(?P<alias>[^@/]+)|/(?P<version>\d+))")
+
+
+class NoSuchVersion(RegistryError):
+    """The registry answers, and has no such version."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ def find_version(where: Tracking, ref: Reference, client: MlflowClient | None = 
     A local registry is read without MLflow, whose import alone takes seconds.
 
     Raises:
-        RegistryError: There is none, or the registry does not answer.
+        NoSuchVersion: There is none.
+        RegistryError: The registry does not answer.
     """
     if client is not None:
         return _ask(client, ref)
@@ -141,7 +147,7 @@ def _ask(client: MlflowClient, ref: Reference) -> Version:
         source = client.get_model_version_download_uri(ref.model, str(found.version))
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise RegistryError(_missing(ref)) from None
+            raise NoSuchVersion(_missing(ref)) from None
         raise
     status, tags = str(found.status), dict(found.tags)
     return Version(ref.model, str(found.version), source, status, found.run_id or "", tags)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from churn_client import ChurnClient, IbmTelcoCustomer
 from churn_core.cli.main import churn
 from churn_core.cli.serve import default_bundle
 from churn_core.errors import BundleError
+from churn_core.tracking import tracking
+from churn_core.tracking.client import connect
 from tests.support.bundles import logistic_bundle
 
 CHURN = [sys.executable, "-c", "from churn_core.cli import main; main()", "serve"]
@@ -55,7 +58,54 @@ def test_without_production_the_candidate_is_taken_and_called_so(
     assert "which no gate has passed" in capsys.readouterr().err
 
 
+def test_an_empty_registry_leaves_the_candidate(
+    candidate: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with connect(tracking(root=tmp_path), create=True):
+        pass
+    assert Path(default_bundle()).resolve() == candidate
+    said = "no version with the alias 'production' of model 'telco-churn-prediction'; taking"
+    assert said in capsys.readouterr().err
+
+
+def _gone(environment: pytest.MonkeyPatch) -> None:
+    Path("mlartifacts").mkdir()
+
+
+def _broken(environment: pytest.MonkeyPatch) -> None:
+    Path("mlflow.db").write_bytes(b"this is no database" * 100)
+
+
+def _missing(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere/mlflow.db")
+
+
+def _unmounted(environment: pytest.MonkeyPatch) -> None:
+    Path("params.yaml").write_text("mlflow: {tracking_uri: 'sqlite:///share/mlflow.db'}\n", encoding="utf-8")
+
+
+def _unreachable(environment: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    environment.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("trouble", [_gone, _broken, _missing, _unmounted, _unreachable])
+def test_without_its_registry_nothing_ungated_is_served(
+    trouble: Callable[[pytest.MonkeyPatch], None], candidate: Path, environment: pytest.MonkeyPatch
+) -> None:
+    trouble(environment)
+    Path("a.json").write_text("{}", encoding="utf-8")
+    for command in (["serve", "--port", "0"], ["predict", "a.json"]):
+        result = CliRunner().invoke(churn, command)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("error: ")
+        assert "--bundle models/candidate takes the candidate, which no gate has passed" in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
 def test_production_comes_first(candidate: Path, environment: pytest.MonkeyPatch) -> None:
+    Path("mlflow.db").touch()
     asked: list[str] = []
     environment.setattr("churn_core.bundle.stores.fetch_bundle", asked.append)
     assert default_bundle() == "models:/telco-churn-prediction@production"
