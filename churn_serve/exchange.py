@@ -24,6 +24,8 @@ Send = Callable[[Message], Awaitable[None]]
 JSON = b"application/json"
 _REQUEST_ID = re.compile(rb"[\x20-\x7e]{1,128}")
 _JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
+_CHARSET = re.compile(rb';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
+_UTF8 = frozenset({b"utf-8", b"utf8"})
 _ANSWERS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -63,17 +65,12 @@ class Exchange:
         return None
 
     def flag(self, name: str, default: bool) -> bool:
-        """A query parameter that is `true` or `false`.
+        """The only query parameter there may be; it is `true` or `false`.
 
         Raises:
-            Refusal: 422, it is anything else.
+            Refusal: 422, it is anything else or given twice, or there is another one.
         """
-        text = _parameter(self.scope["query_string"], name)
-        found = default if text is None else _ANSWERS.get(text.lower())
-        if found is None:
-            error = ProblemField(field=name, message="is not allowed", allowed="true or false")
-            raise Refusal(422, f"The query parameter {name!r} must be true or false.", (error,))
-        return found
+        return _flag(self.scope["query_string"], name, default)
 
     async def json_body(self, limit: int, seconds: float) -> bytes:
         """The whole body.
@@ -116,8 +113,8 @@ class Exchange:
 
     def _check_headers(self, limit: int) -> None:
         kind = self.header(b"content-type")
-        if kind and not _JSON_TYPE.match(kind):
-            raise Refusal(415, "The body must be application/json.", headers=[(b"accept", JSON)])
+        if kind and not _is_json(kind):
+            raise Refusal(415, "The body must be application/json in UTF-8.", headers=[(b"accept", JSON)])
         coding = self.header(b"content-encoding")
         if coding and coding.lower() != b"identity":
             raise Refusal(
@@ -159,10 +156,30 @@ class Exchange:
 
 
 @lru_cache(maxsize=256)
-def _parameter(query: bytes, name: str) -> str | None:
-    """The last value of a query parameter."""
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True).get(name)
-    return values[-1] if values else None
+def _flag(query: bytes, name: str, default: bool) -> bool:
+    values = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    for other in values:
+        if other != name:
+            raise _refused_parameter(other[:64], "is not a parameter of this route", name)
+    texts = values.get(name, ())
+    if len(texts) > 1:
+        raise _refused_parameter(name, "is given twice", "true or false, once")
+    found = _ANSWERS.get(texts[0].lower()) if texts else default
+    if found is None:
+        raise _refused_parameter(name, "is not allowed", "true or false")
+    return found
+
+
+def _refused_parameter(name: str, message: str, allowed: str) -> Refusal:
+    error = ProblemField(field=name, message=message, allowed=allowed)
+    return Refusal(422, f"The query parameter {name!r} {message}.", (error,))
+
+
+@lru_cache(maxsize=64)
+def _is_json(kind: bytes) -> bool:
+    """Whether a media type is JSON's, whose only encoding is UTF-8."""
+    charsets = _CHARSET.findall(kind)
+    return bool(_JSON_TYPE.match(kind)) and all(name.lower() in _UTF8 for name in charsets)
 
 
 def _too_large(limit: int) -> Refusal:

@@ -48,6 +48,27 @@ def test_a_strange_explain_is_refused(call: Caller, customer: dict[str, Any]) ->
     ]
 
 
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("explain=true&explain=false", "explain", "is given twice"),
+        ("explain=true&explain=true", "explain", "is given twice"),
+        ("explain", "explain", "is not allowed"),
+        ("Explain=true", "Explain", "is not a parameter of this route"),
+        ("explain=true&limit=3", "limit", "is not a parameter of this route"),
+        ("%ff%00=3", "\ufffd\x00", "is not a parameter of this route"),
+    ],
+)
+def test_parameters_that_would_be_ignored_are_refused(
+    call: Caller, customer: dict[str, Any], path: str, query: str, field: str, message: str
+) -> None:
+    content = customer if path == "/predict" else {"customers": [customer]}
+    problem = call("POST", f"{path}?{query}", json=content).json()
+    assert problem["status"] == 422
+    assert [(error["field"], error["message"]) for error in problem["errors"]] == [(field, message)]
+
+
 def test_every_problem_of_a_customer_is_named(call: Caller, customer: dict[str, Any]) -> None:
     bad = {**customer, "contract": "Weekly", "tenure_months": -1, "shoe_size": 42}
     del bad["gender"]
@@ -111,7 +132,11 @@ def test_a_field_given_twice_is_refused(call: Caller, customer: dict[str, Any]) 
     [
         ("application/json", 200),
         ("application/json; charset=utf-8", 200),
+        ('application/json; profile=x; charset="UTF-8"', 200),
         ("application/vnd.acme+json", 200),
+        ("application/json; charset=latin-1", 415),
+        ("application/json; charset=utf-8; charset=utf-16", 415),
+        ("application/json;charset=", 415),
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
         ("application/jsonp", 415),
