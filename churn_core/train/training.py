@@ -64,14 +64,15 @@ def train(params: Params, root: Path, progress: Progress) -> Bundle:
 
 
 def _check_writable(folder: Path) -> None:
-    """Refuse before the training what would fail after it."""
+    """Refuse before the training what would fail after it; a folder that is missing is not made yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
+        with TemporaryFile(dir=existing):
             pass
+    except NotADirectoryError:
+        raise TrainingError(f"{folder} cannot be written: {existing} is no directory") from None
     except OSError as error:
-        why = "it is no directory" if isinstance(error, FileExistsError) else error.strerror
-        raise TrainingError(f"{folder} cannot be written: {why}") from None
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}") from None
 
 
 def _training_data(prepared: Prepared, encoder: Encoder, params: Params) -> TrainingData:
