@@ -10,6 +10,8 @@ from churn_core.errors import ParamsError
 from churn_core.params import read_params
 from tests.support.projects import run_churn
 
+SYNTHETIC = "schema: telcovision\ndataset: {name: synth, options: {rows: 50, schema: telcovision}}\n"
+
 
 def refused(path: Path, content: str | bytes) -> str:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -85,7 +87,7 @@ def test_a_directory_is_no_file_of_params(tmp_path: Path) -> None:
 
 
 def test_a_file_in_the_way_of_a_folder_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("dataset: {name: synth, options: {rows: 50, schema: telcovision}}\nschema: telcovision\n")
+    (tmp_path / "params.yaml").write_text(SYNTHETIC)
     (tmp_path / "data").write_text("a file")
     result = run_churn("fetch", "--root", tmp_path)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -93,7 +95,7 @@ def test_a_file_in_the_way_of_a_folder_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("dataset: {name: synth, options: {rows: 50, schema: telcovision}}\nschema: telcovision\n")
+    (tmp_path / "params.yaml").write_text(SYNTHETIC)
     result = run_churn("fetch", "--root", "/proc", "--params", tmp_path / "params.yaml")
     assert result.exit_code == 1
     assert result.stderr == "error: /proc/data: No such file or directory\n"
