@@ -21,6 +21,8 @@ from churn_serve.settings import Settings
 
 __all__ = ["Predict", "PredictBatch"]
 
+_REASONS = {"reasons"}
+
 
 class Predict:
     """Answers one customer, with reasons unless `?explain=false`."""
@@ -40,7 +42,7 @@ class Predict:
             raise invalid_customer(error, body, self._scorer.customer_class) from None
         answer = _signed(self._scorer.predict(customer, explain=explain), exchange.request_id)
         exchange.rows = 1
-        await exchange.reply(200, answer.model_dump_json().encode())
+        await exchange.reply(200, answer.model_dump_json(exclude=None if explain else _REASONS).encode())
         if self._recorder:
             self._recorder.record([customer], [answer])
 
@@ -81,7 +83,8 @@ class PredictBatch:
             errors=tuple(row for row in read if isinstance(row, BatchError)),
             request_id=request_id,
         )
-        return customers, answers, batch.model_dump_json().encode()
+        left_out = None if explain else {"predictions": {"__all__": _REASONS}}
+        return customers, answers, batch.model_dump_json(exclude=left_out).encode()
 
     def _read(self, index: int, row: Any) -> Customer | BatchError:
         try:

@@ -94,7 +94,7 @@ def test_queries_and_problems_survive_the_gateway(
     body = json.dumps(customer)
     quiet = (_v2("POST", "/predict", body, "explain=false"), _v1("POST", "/predict", body, explain="false"))
     for event in quiet:
-        assert json.loads(handler(event, None)["body"])["reasons"] == []
+        assert "reasons" not in json.loads(handler(event, None)["body"])
     for event in (_v2("POST", "/predict", "{}"), _v1("POST", "/predict", "{}")):
         response = handler(event, None)
         assert response["statusCode"] == 422

@@ -37,7 +37,7 @@ def test_explain_decides_about_reasons(
     call: Caller, customer: dict[str, Any], query: str, explained: bool
 ) -> None:
     answer = call("POST", "/predict" + query, json=customer).json()
-    assert bool(answer["reasons"]) is explained
+    assert bool(answer.get("reasons")) is ("reasons" in answer) is explained
 
 
 def test_a_strange_explain_is_refused(call: Caller, customer: dict[str, Any]) -> None:
