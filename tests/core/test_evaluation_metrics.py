@@ -130,6 +130,8 @@ def test_profit_adds_up_over_customers(drawn: Drawn) -> None:
 @given(drawn=samples(15), data=st.data())
 def test_counts_are_repeated_rows(metric: Metric, drawn: Drawn, data: st.DataObject) -> None:
     labels, p = drawn
+    # Log-odds of exactly 0 and 1 are cut off, far out, where a fit on a few rows may end anywhere.
+    p = np.clip(p, 0.001, 0.999)
     counts = np.array(data.draw(st.lists(st.integers(0, 3), min_size=len(p), max_size=len(p))))
     assume(0 < labels @ counts < counts.sum())
     once, repeated = metric(labels, p, counts), metric(np.repeat(labels, counts), np.repeat(p, counts))
