@@ -9,12 +9,12 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field, ValidationError, model_validator
 
 from churn_core.errors import ParamsError
-from churn_core.schemas.rules import Frozen
+from churn_core.schemas.rules import Frozen, Growing
 
 __all__ = [
     "CheckParams",
@@ -26,6 +26,7 @@ __all__ = [
     "Params",
     "SplitParams",
     "TrainParams",
+    "changed_costs",
     "read_params",
 ]
 
@@ -81,11 +82,14 @@ class FeatureParams(Frozen):
     derived: tuple[str, ...] = ()
 
 
-class CostParams(Frozen):
+class CostParams(Growing):
     """What contacting a customer is worth (Verbraken, Verbeke and Baesens 2013).
 
     Attributes:
         customer_value: Lifetime value of a customer who stays (CLV), in `currency`.
+        value_field: A numeric field of the schema, such as `monthly_charges`: each customer is
+            worth `value_field` x `value_months`, and `customer_value` is not used.
+        value_months: For how many months a customer who is kept pays, times the margin.
         offer_cost: Cost of the incentive when it is taken.
         contact_cost: Cost of contacting.
         acceptance_alpha: With `acceptance_beta`, the Beta distribution of the share of
@@ -95,7 +99,11 @@ class CostParams(Frozen):
         high_risk: Probability from which the risk is called HIGH.
     """
 
+    added: ClassVar[frozenset[str]] = frozenset({"value_field", "value_months"})
+
     customer_value: float = Field(default=200, gt=0)
+    value_field: str = ""
+    value_months: float = Field(default=12, gt=0)
     offer_cost: float = Field(default=10, ge=0)
     contact_cost: float = Field(default=1, ge=0)
     acceptance_alpha: float = Field(default=6, gt=0)
@@ -107,7 +115,7 @@ class CostParams(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> CostParams:
-        if self.offer_cost + self.contact_cost >= self.customer_value:
+        if not self.value_field and self.offer_cost + self.contact_cost >= self.customer_value:
             raise ValueError("offer_cost and contact_cost together must be less than customer_value")
         if self.medium_risk > self.high_risk:
             raise ValueError("medium_risk must not exceed high_risk")
@@ -176,10 +184,29 @@ def read_params(path: str | Path = "params.yaml", overrides: Sequence[str] = ())
     data = _load_yaml(Path(path))
     for override in overrides:
         _override(data, override)
+    return _validated(data, str(path))
+
+
+def changed_costs(costs: CostParams, changes: Sequence[str]) -> CostParams:
+    """Costs with some of them set anew.
+
+    Args:
+        changes: `key=value` strings, the value read as YAML.
+
+    Raises:
+        ParamsError: A key is unknown, or a value not allowed.
+    """
+    data: dict[str, Any] = {"costs": costs.model_dump()}
+    for change in changes:
+        _override(data, f"costs.{change}")
+    return _validated(data, "the policy").costs
+
+
+def _validated(data: dict[str, Any], source: str) -> Params:
     try:
         return Params.model_validate(data)
     except ValidationError as error:
-        raise ParamsError(_sentence(Path(path), error)) from None
+        raise ParamsError(_sentence(source, error)) from None
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:
@@ -218,15 +245,15 @@ def _override(data: dict[str, Any], override: str) -> None:
         raise ParamsError(f"override {override!r}: the value is not valid YAML") from None
 
 
-def _sentence(path: Path, error: ValidationError) -> str:
+def _sentence(source: str, error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in detail["loc"]) or "the file"
     if detail["type"] == "extra_forbidden":
         key = str(detail["loc"][-1])
         near = difflib.get_close_matches(key, _known_keys(detail["loc"][:-1]), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{path}: unknown key {place!r}{hint}"
-    return f"{path}: {place}: {detail['msg'].removeprefix('Value error, ')}"
+        return f"{source}: unknown key {place!r}{hint}"
+    return f"{source}: {place}: {detail['msg'].removeprefix('Value error, ')}"
 
 
 def _known_keys(location: Sequence[str | int]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -12,7 +12,7 @@ from churn_core.bundle.policy import DecisionPolicy
 from churn_core.errors import BundleError
 from churn_core.features.reference import FieldReference
 from churn_core.schemas import SchemaSpec
-from churn_core.schemas.rules import Frozen
+from churn_core.schemas.rules import Frozen, Growing
 
 __all__ = [
     "FORMAT",
@@ -72,16 +72,21 @@ class Parity(Frozen):
     tolerance: float
 
 
-class Lineage(Frozen):
+class Lineage(Growing):
     """Where a bundle comes from.
 
     Attributes:
+        parent: Digest of the bundle that this one was made from by a change of policy; empty where
+            it was trained.
         train_digest: SHA-256 of the training rows with their labels.
         holdout_digest: SHA-256 of the hold-out's customers, without their labels.
         params_digest: SHA-256 of the parameters that training depends on.
         git_commit: Commit of the code, with `+dirty` where files differed; empty outside git.
     """
 
+    added: ClassVar[frozenset[str]] = frozenset({"parent"})
+
+    parent: str = ""
     dataset: str
     train_digest: str
     train_rows: int

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.manifest import Manifest
+from churn_core.bundle.policy import DecisionPolicy, check_value_field
 from churn_core.bundle.reasons import Explainer
 from churn_core.bundle.session import Graph
-from churn_core.errors import BundleError, FeatureError
+from churn_core.errors import BundleError, FeatureError, ParamsError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
 from churn_core.schemas import ChurnPrediction, Customer, ModelRef, Reason, customer_class
 
@@ -46,7 +47,7 @@ class Scorer:
         self._reader = RawReader(manifest.schema_spec)
         self._graph = Graph(bundle.graph, len(manifest.features), threads)
         self._explainer = Explainer(manifest.schema_spec, manifest.reference, self.probabilities)
-        self._policy = manifest.decision
+        self._policy = _policy(manifest)
         self.predict(manifest.schema_spec.example())
 
     def predict(self, customer: Customer | Mapping[str, Any], explain: bool = True) -> ChurnPrediction:
@@ -59,7 +60,7 @@ class Scorer:
         raw = self._reader.read((valid,))
         probability = float(self.probabilities(raw)[0])
         reasons = self._explainer.reasons(raw) if explain else ()
-        return self._answer(valid.customer_id, probability, reasons)
+        return self._answer(valid.customer_id, probability, self._values(raw)[0], reasons)
 
     def predict_many(
         self, customers: Iterable[Customer | Mapping[str, Any]], explain: bool = False
@@ -71,12 +72,14 @@ class Scorer:
         """
         valid = [self.customer_class.parse(customer) for customer in customers]
         raw = self._reader.read(valid)
-        probabilities = self.probabilities(raw).tolist()
+        probabilities, values = self.probabilities(raw).tolist(), self._values(raw)
         answers: list[ChurnPrediction] = []
-        for index, (customer, probability) in enumerate(zip(valid, probabilities, strict=True)):
+        for index, (customer, probability, value) in enumerate(
+            zip(valid, probabilities, values, strict=True)
+        ):
             one = RawTable(raw.spec, raw.values[index : index + 1])
             reasons = self._explainer.reasons(one) if explain else ()
-            answers.append(self._answer(customer.customer_id, probability, reasons))
+            answers.append(self._answer(customer.customer_id, probability, value, reasons))
         return answers
 
     def score_arrow(self, batch: Any) -> Any:
@@ -108,18 +111,34 @@ class Scorer:
         raw = self._reader.read((self.customer_class.parse(customer),))
         return dict(zip(raw.spec.names, self._explainer.effects(raw).tolist(), strict=True))
 
-    def _answer(self, customer_id: str, probability: float, reasons: Sequence[Reason]) -> ChurnPrediction:
+    def _values(self, raw: RawTable) -> Sequence[float | None]:
+        """What each customer is worth; `None` where all are worth the same."""
+        values = self._policy.values(raw)
+        return [None] * len(raw) if values is None else values.tolist()
+
+    def _answer(
+        self, customer_id: str, probability: float, value: float | None, reasons: Sequence[Reason]
+    ) -> ChurnPrediction:
         policy = self._policy
+        threshold = float(policy.threshold_of(value))
         return ChurnPrediction(
             customer_id=customer_id,
             churn_probability=probability,
-            churn_prediction=1 if probability >= policy.threshold else 0,
+            churn_prediction=1 if probability >= threshold else 0,
             churn_risk=policy.risk(probability),
-            threshold=policy.threshold,
-            expected_profit=policy.expected_profit(probability),
+            threshold=threshold,
+            expected_profit=policy.expected_profit(probability, value),
             reasons=tuple(reasons),
             model=self.model,
         )
+
+
+def _policy(manifest: Manifest) -> DecisionPolicy:
+    try:
+        check_value_field(manifest.decision.costs, manifest.schema_spec)
+    except ParamsError as error:
+        raise BundleError(f"the bundle's policy does not fit its schema: {error}") from None
+    return manifest.decision
 
 
 def _encoder(manifest: Manifest) -> Encoder:

@@ -105,7 +105,8 @@ class ChurnPrediction(Answer):
     Attributes:
         churn_probability: Calibrated probability of churn, from 0 to 1.
         churn_prediction: 1 where the probability reaches `threshold`.
-        threshold: The probability from which contacting the customer pays.
+        threshold: The probability from which contacting this customer pays: each has his own where
+            customers are worth different sums. 1 where it never pays.
         expected_profit: Expected profit of contacting this customer, in the currency of the costs.
         reasons: Strongest first; empty where they were not asked for.
     """
