@@ -159,10 +159,9 @@ def test_empc_is_the_mean_of_the_best_over_acceptance(
 def test_a_single_case_by_adaptive_quadrature() -> None:
     labels, p = reproducible(60, 2)
     policy = priced(6, 14, 200, 10, 1)
-    law = stats.beta(6, 14)
 
     def integrand(gamma: float) -> float:
-        return max(profits(labels, p, policy, gamma)) * float(law.pdf(gamma))
+        return max(profits(labels, p, policy, gamma)) * float(stats.beta.pdf(gamma, 6, 14))
 
     expected, error = integrate.quad(integrand, 0, 1, limit=500, epsabs=1e-9)
     assert error < 1e-6
