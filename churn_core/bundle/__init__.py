@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from churn_core.bundle.change import with_policy
 from churn_core.bundle.io import Bundle, read_bundle, write_bundle
 from churn_core.bundle.manifest import Manifest
 from churn_core.bundle.policy import DecisionPolicy, decision_policy
@@ -22,5 +23,6 @@ __all__ = [
     "open_bundle",
     "open_scorer",
     "read_bundle",
+    "with_policy",
     "write_bundle",
 ]
