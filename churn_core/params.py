@@ -9,12 +9,12 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError, model_validator
 
 from churn_core.errors import ParamsError
-from churn_core.schemas.rules import Frozen, Growing
+from churn_core.schemas.rules import Frozen, added
 
 __all__ = [
     "CheckParams",
@@ -63,6 +63,8 @@ class TrainParams(Frozen):
         tune: Candidates of the hyper-parameter search for each of the best models; 0 for none.
         blend: How many of the best models are averaged; 1 for the best alone.
         calibration: `platt`, or `none`.
+        interval: For what share of customers the interval around a probability is to hold the
+            churn rate of those who score alike.
         seed: Seed of everything random in training.
     """
 
@@ -73,6 +75,7 @@ class TrainParams(Frozen):
     tune: int = Field(default=6, ge=0)
     blend: int = Field(default=3, ge=1)
     calibration: Literal["platt", "none"] = "platt"
+    interval: float = added(0.9, ge=0.5, le=0.99)
     seed: int = Field(default=0, ge=0)
 
 
@@ -82,7 +85,7 @@ class FeatureParams(Frozen):
     derived: tuple[str, ...] = ()
 
 
-class CostParams(Growing):
+class CostParams(Frozen):
     """What contacting a customer is worth (Verbraken, Verbeke and Baesens 2013).
 
     Attributes:
@@ -99,11 +102,9 @@ class CostParams(Growing):
         high_risk: Probability from which the risk is called HIGH.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"value_field", "value_months"})
-
     customer_value: float = Field(default=200, gt=0)
-    value_field: str = ""
-    value_months: float = Field(default=12, gt=0)
+    value_field: str = added("")
+    value_months: float = added(12.0, gt=0)
     offer_cost: float = Field(default=10, ge=0)
     contact_cost: float = Field(default=1, ge=0)
     acceptance_alpha: float = Field(default=6, gt=0)

@@ -24,6 +24,7 @@ def scored_batch(
     columns: ReadColumns,
     probability: NDArray[np.float32],
     policy: DecisionPolicy,
+    bounds: NDArray[np.float64] | None = None,
 ) -> Any:
     """One row for each row of `source`; see `Scorer.score_arrow`."""
     exact = probability.astype(np.float64)
@@ -39,6 +40,9 @@ def scored_batch(
         "expected_profit": pa.array(policy.expected_profit(exact, values), mask=refused),
         "error": _errors(columns),
     }
+    if bounds is not None:
+        for name, bound in zip(("probability_low", "probability_high"), bounds, strict=True):
+            arrays[name] = pa.array(bound, mask=refused)
     return pa.RecordBatch.from_pydict(arrays)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
+from churn_core.bundle.band import ProbabilityBand
 from churn_core.bundle.policy import DecisionPolicy
 from churn_core.errors import BundleError
 from churn_core.features.reference import FieldReference
 from churn_core.schemas import SchemaSpec
-from churn_core.schemas.rules import Frozen, Growing
+from churn_core.schemas.rules import Frozen, added
 
 __all__ = [
     "FORMAT",
@@ -72,7 +73,7 @@ class Parity(Frozen):
     tolerance: float
 
 
-class Lineage(Growing):
+class Lineage(Frozen):
     """Where a bundle comes from.
 
     Attributes:
@@ -84,9 +85,7 @@ class Lineage(Growing):
         git_commit: Commit of the code, with `+dirty` where files differed; empty outside git.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"parent"})
-
-    parent: str = ""
+    parent: str = added("")
     dataset: str
     train_digest: str
     train_rows: int
@@ -112,6 +111,7 @@ class Manifest(Frozen):
 
     Attributes:
         features: Names of the columns of the graph's input, in order.
+        band: How sure probabilities are; `None` in bundles that do not say.
         metrics: Out-of-fold estimates on training rows. What the hold-out says stands in
             `metrics.json`: a bundle does not depend on hold-out labels.
         digest: SHA-256 of this manifest with an empty digest; it covers the graph by `files`.
@@ -127,6 +127,7 @@ class Manifest(Frozen):
     trainer: str
     members: tuple[MemberRef, ...]
     calibration: Calibration
+    band: ProbabilityBand | None = added(None)
     decision: DecisionPolicy
     metrics: dict[str, Interval]
     parity: Parity

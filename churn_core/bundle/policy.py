@@ -15,23 +15,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from churn_core.errors import DataError, ParamsError
 from churn_core.features import FieldReference, RawTable
 from churn_core.params import CostParams
 from churn_core.schemas import SchemaSpec
-from churn_core.schemas.rules import Growing
+from churn_core.schemas.rules import Frozen, added
 from churn_core.schemas.wire import RiskLevel
 
 __all__ = ["DecisionPolicy", "check_value_field", "decision_policy"]
 
 
-class DecisionPolicy(Growing):
+class DecisionPolicy(Frozen):
     """How a bundle decides. Where customers have values of their own, pass them wherever asked.
 
     Attributes:
@@ -43,9 +42,7 @@ class DecisionPolicy(Growing):
         costs: What the figures above come from.
     """
 
-    added: ClassVar[frozenset[str]] = frozenset({"version"})
-
-    version: int = Field(default=1, ge=1)
+    version: int = added(1, ge=1)
     threshold: float
     medium_risk: float
     high_risk: float

@@ -8,29 +8,11 @@ services that do not have the schema's package installed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    SerializerFunctionWrapHandler,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-__all__ = [
-    "BlankMeans",
-    "Condition",
-    "Frozen",
-    "Growing",
-    "Implies",
-    "Scalar",
-    "broken_rules",
-    "rule_checker",
-]
+__all__ = ["BlankMeans", "Condition", "Frozen", "Implies", "Scalar", "added", "broken_rules", "rule_checker"]
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 
@@ -41,21 +23,13 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
-class Growing(Frozen):
-    """A record that got further fields after files of it were written.
+def added(default: Any, **constraints: Any) -> Any:
+    """A field of a record that got it after files of it were written.
 
-    Fields named in `added` are left out of what is written where they hold their default, so that
-    older files keep their bytes, and with them their digests.
+    It is left out of what is written where it holds its default, so that older files keep their
+    bytes, and with them their digests.
     """
-
-    added: ClassVar[frozenset[str]] = frozenset()
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields = type(self).model_fields
-        content: dict[str, Any] = handler(self)
-        unused = {name for name in self.added if getattr(self, name) == fields[name].get_default()}
-        return {name: value for name, value in content.items() if name not in unused}
+    return Field(default=default, exclude_if=lambda value: value == default, **constraints)
 
 
 class Condition(Frozen):

@@ -19,6 +19,7 @@ from churn_core.gate.metrics import METRICS
 from churn_core.params import Params
 from churn_core.protocols import Member, Progress, TrainedModel, TrainingData
 from churn_core.schemas import SchemaSpec
+from churn_core.train.band import fit_band
 from churn_core.train.blend import blend, to_log_odds
 from churn_core.train.calibrate import cross_fitted, fit_calibration
 from churn_core.train.export import export_graph
@@ -95,6 +96,7 @@ def _assemble(
         trainer=params.train.trainer,
         members=tuple(_ref(member) for member in members),
         calibration=calibration,
+        band=fit_band(calibration.slope * odds + calibration.intercept, data.labels, params.train.interval),
         decision=decision_policy(params.costs, typical),
         metrics=_metrics(params, odds, data),
         parity=parity,
