@@ -42,10 +42,12 @@ class BandReader:
         self.coverage = band.coverage
         self._knots = np.array(band.probabilities)
         self._bounds = np.array([band.low, band.high])
-        self._slopes = np.diff(self._bounds, axis=1) / np.diff(self._knots)
 
     def __call__(self, probabilities: Floats) -> Floats:
         """Lower and upper bounds, float64 `[2, rows]`, of float64 `[rows]`."""
-        part = np.searchsorted(self._knots[1:-1], probabilities, side="right")
-        beyond = probabilities - self._knots[part]
-        return self._bounds[:, part] + self._slopes[:, part] * beyond
+        left = np.searchsorted(self._knots[1:-1], probabilities, side="right")
+        start, end = self._knots[left], self._knots[left + 1]
+        share = (probabilities - start) / (end - start)
+        # Both ends weighted, so that rounding never puts the lower bound above the upper.
+        bounds = self._bounds[:, left] * (1 - share) + self._bounds[:, left + 1] * share
+        return np.minimum(bounds, 1.0)

@@ -27,7 +27,8 @@ __all__ = ["fit_band"]
 
 Floats = NDArray[np.float64]
 
-_KNOTS = 64
+_KNOTS = 6  # for each neighbourhood: between far ones, lines would average bounds and cover too much
+_MOST_KNOTS = 500
 _FEWEST = 50  # neighbours, where there are so many customers
 _FARTHEST = 15.0  # a shift that makes any probability 0 or 1 to six digits
 _HALVINGS = 40
@@ -44,9 +45,9 @@ def fit_band(odds: Floats, labels: NDArray[np.int64], coverage: float) -> Probab
     """
     order = np.argsort(odds, kind="stable")
     scores = odds[order]
-    levels = (np.arange(_KNOTS) + 0.5) / _KNOTS
-    knots = _apart(np.quantile(scores, levels))
     size = max(2, round(len(scores) ** (2 / 3)))
+    count = min(_MOST_KNOTS, _KNOTS * -(-len(scores) // size))
+    knots = _apart(np.quantile(scores, (np.arange(count) + 0.5) / count))
     offsets, inside, churners = _neighbours(scores, labels[order], knots, size)
     z = NormalDist().inv_cdf((1 + coverage) / 2)
     low, high = (probabilities(knots + _shift(offsets, inside, churners, side)) for side in (z, -z))
