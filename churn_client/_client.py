@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from churn_client._config import Config, make_config
-from churn_client._core import AnyCustomer, Core, Operation, Outcome, Step, Wait
-from churn_client._errors import ConnectionFailed, RowError
+from churn_client._core import CLOSED, AnyCustomer, Core, Operation, Outcome, Step, Wait, require_customers
+from churn_client._errors import ClientClosed, ConnectionFailed, RowError
 from churn_client._messages import AsyncTransport, Transport
 from churn_core.schemas import ChurnPrediction, Customer, ModelInfo, SchemaInfo
 
@@ -59,6 +59,7 @@ class ChurnClient:
         )
         self._core = Core(config, schema)
         self._transport: Transport = transport or _http(config)
+        self._closed = False
 
     def predict(self, customer: AnyCustomer, *, explain: bool = True) -> ChurnPrediction:
         """The answer about one customer, with reasons if `explain`.
@@ -77,8 +78,15 @@ class ChurnClient:
 
         A customer that does not fit has a `RowError` in place of his answer. An error of the
         service itself is raised, after the answers before it.
+
+        Raises:
+            NotCustomers: It is nothing to go through, or a single customer.
         """
-        rows, first = iter(customers), 0
+        require_customers(customers, asynchronous=False)
+        return self._results(iter(customers), explain)
+
+    def _results(self, rows: Iterator[AnyCustomer], explain: bool) -> Iterator[ChurnPrediction | RowError]:
+        first = 0
         while batch := list(islice(rows, self._core.config.batch_size)):
             yield from self._run(self._core.predict_batch(first, batch, explain))
             first += len(batch)
@@ -96,7 +104,8 @@ class ChurnClient:
         return self._run(self._core.ready())
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; the client asks nothing any more."""
+        self._closed = True
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -119,6 +128,8 @@ class ChurnClient:
         if isinstance(step, Wait):
             time.sleep(step.seconds)
             return None
+        if self._closed:
+            raise ClientClosed(CLOSED)
         try:
             return self._transport.send(step)
         except ConnectionFailed as error:
@@ -145,15 +156,22 @@ class AsyncChurnClient:
         )
         self._core = Core(config, schema)
         self._transport: AsyncTransport = transport or _async_http(config)
+        self._closed = False
 
     async def predict(self, customer: AnyCustomer, *, explain: bool = True) -> ChurnPrediction:
         """The answer about one customer; see `ChurnClient.predict`."""
         return await self._run(self._core.predict(customer, explain))
 
-    async def predict_many(
+    def predict_many(
         self, customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], *, explain: bool = False
     ) -> AsyncIterator[ChurnPrediction | RowError]:
         """Answers about any number of customers; see `ChurnClient.predict_many`."""
+        require_customers(customers, asynchronous=True)
+        return self._results(customers, explain)
+
+    async def _results(
+        self, customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], explain: bool
+    ) -> AsyncIterator[ChurnPrediction | RowError]:
         first = 0
         async for batch in _batches(customers, self._core.config.batch_size):
             for result in await self._run(self._core.predict_batch(first, batch, explain)):
@@ -173,7 +191,8 @@ class AsyncChurnClient:
         return await self._run(self._core.ready())
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; the client asks nothing any more."""
+        self._closed = True
         await self._transport.close()
 
     async def __aenter__(self) -> Self:
@@ -196,6 +215,8 @@ class AsyncChurnClient:
         if isinstance(step, Wait):
             await asyncio.sleep(step.seconds)
             return None
+        if self._closed:
+            raise ClientClosed(CLOSED)
         try:
             return await self._transport.send(step)
         except ConnectionFailed as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
@@ -22,7 +22,16 @@ def _service_url(url: str) -> str:
         raise ValueError("must be the address of a service, such as http://127.0.0.1:8000")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must hold no user, password, query or fragment")
+    if not _has_port(parts):
+        raise ValueError("must have a port from 1 to 65535, or none")
     return url.rstrip("/")
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _header_value(key: SecretStr) -> SecretStr:

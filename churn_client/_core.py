@@ -16,14 +16,21 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from churn_client._config import Config
-from churn_client._errors import ConnectionFailed, InvalidCustomer, RowError, UnexpectedAnswer, status_error
+from churn_client._errors import (
+    ConnectionFailed,
+    InvalidCustomer,
+    NotCustomers,
+    RowError,
+    UnexpectedAnswer,
+    status_error,
+)
 from churn_client._messages import Request, Response
 from churn_client._retry import RETRIED, backoff, retry_after
 from churn_core.schemas import (
@@ -37,9 +44,10 @@ from churn_core.schemas import (
 )
 from churn_core.schemas.wire import ProblemField
 
-__all__ = ["AnyCustomer", "Core", "Operation", "Outcome", "Step", "Wait"]
+__all__ = ["CLOSED", "AnyCustomer", "Core", "Operation", "Outcome", "Step", "Wait", "require_customers"]
 
 AnyCustomer = Customer | Mapping[str, Any]
+CLOSED = "the client is closed: make another one"
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
@@ -158,6 +166,20 @@ class Core:
             return json.dumps(dict(customer), allow_nan=False).encode()
         except (TypeError, ValueError):
             raise InvalidCustomer(_unsendable(customer)) from None
+
+
+def require_customers(customers: object, *, asynchronous: bool) -> None:
+    """Refuse what Python could go through, though its parts are no customers.
+
+    Raises:
+        NotCustomers: It is a text, one customer, or nothing to go through.
+    """
+    single = isinstance(customers, str | bytes | bytearray | Mapping | Customer)
+    many = isinstance(customers, Iterable) or (asynchronous and isinstance(customers, AsyncIterable))
+    if single or not many:
+        kind = type(customers).__name__  # type: ignore[misc]
+        hint = "; ask `predict` about one" if isinstance(customers, Mapping | Customer) else ""
+        raise NotCustomers(f"predict_many needs an iterable of customers, not {kind}{hint}")
 
 
 def _word(flag: bool) -> str:

@@ -5,6 +5,8 @@ ChurnError
 ├── InvalidCustomer           a customer does not fit the schema; nothing was sent
 └── ChurnClientError
     ├── ConfigError           the client is told something that cannot be
+    ├── ClientClosed          it was closed before; also a `RuntimeError`
+    ├── NotCustomers          `predict_many` was given no customers to go through; also a `TypeError`
     ├── ConnectionFailed      the service was not reached, or broke off
     │   └── TimedOut          it did not answer in time
     ├── UnexpectedAnswer      what answered is not a churn service
@@ -30,11 +32,13 @@ from churn_core.schemas import FieldProblem
 
 __all__ = [
     "ChurnClientError",
+    "ClientClosed",
     "ConfigError",
     "ConnectionFailed",
     "CustomerRefused",
     "InvalidCustomer",
     "NotAuthorized",
+    "NotCustomers",
     "RequestRefused",
     "RowError",
     "ServiceFailed",
@@ -52,6 +56,14 @@ class ChurnClientError(ChurnError):
 
 class ConfigError(ChurnClientError):
     """The client is told something that cannot be."""
+
+
+class ClientClosed(ChurnClientError, RuntimeError):
+    """The client was closed before."""
+
+
+class NotCustomers(ChurnClientError, TypeError):
+    """What should be many customers is something else."""
 
 
 class ConnectionFailed(ChurnClientError):

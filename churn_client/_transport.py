@@ -84,6 +84,20 @@ def _translated(url: str, timeout: float) -> Generator[None]:
         raise TimedOut(f"{url} did not answer within {timeout:.3g} s") from None
     except (httpx.UnsupportedProtocol, httpx.InvalidURL):
         raise ConfigError(f"{url} is not a URL that can be called") from None
+    except (httpx.RemoteProtocolError, httpx.DecodingError) as error:
+        raise ConnectionFailed(f"{url} {_broken(error)}") from None
+    except (httpx.ReadError, httpx.WriteError):
+        raise ConnectionFailed(f"{url} broke the connection off") from None
     except httpx.RequestError as error:
         reason = str(error) or type(error).__name__
         raise ConnectionFailed(f"{url} cannot be reached: {reason}") from None
+
+
+def _broken(error: httpx.RequestError) -> str:
+    """What is wrong with an answer; httpx would quote it."""
+    text = str(error)
+    if text.startswith("Server disconnected"):
+        return "closed the connection without an answer"
+    if text.startswith("peer closed connection"):
+        return "broke its answer off"
+    return "does not answer in HTTP"

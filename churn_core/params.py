@@ -9,12 +9,15 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from churn_core.errors import ParamsError
 from churn_core.schemas.rules import Frozen, added
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = [
     "CheckParams",
@@ -30,8 +33,14 @@ __all__ = [
     "read_params",
 ]
 
+_SEED = 2**32 - 1  # the largest that NumPy and scikit-learn take
 
-class DatasetParams(Frozen):
+
+class _Section(Frozen):
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class DatasetParams(_Section):
     """Which data set, and its own options.
 
     Attributes:
@@ -45,14 +54,14 @@ class DatasetParams(Frozen):
     max_rejects: float = Field(default=0.01, ge=0, lt=1)
 
 
-class SplitParams(Frozen):
+class SplitParams(_Section):
     """The share of customers that no fit ever sees, drawn by `seed` within each class."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=_SEED)
     holdout: float = Field(default=0.2, gt=0, lt=1)
 
 
-class TrainParams(Frozen):
+class TrainParams(_Section):
     """How a model is found.
 
     Attributes:
@@ -76,16 +85,16 @@ class TrainParams(Frozen):
     blend: int = Field(default=3, ge=1)
     calibration: Literal["platt", "none"] = "platt"
     interval: float = added(0.9, ge=0.5, le=0.99)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=_SEED)
 
 
-class FeatureParams(Frozen):
+class FeatureParams(_Section):
     """Derived features, by name, in the order of their columns."""
 
     derived: tuple[str, ...] = ()
 
 
-class CostParams(Frozen):
+class CostParams(_Section):
     """What contacting a customer is worth (Verbraken, Verbeke and Baesens 2013).
 
     Attributes:
@@ -125,14 +134,14 @@ class CostParams(Frozen):
         return self
 
 
-class CheckParams(Frozen):
+class CheckParams(_Section):
     """One check of the gate, and its own options."""
 
     name: str
     options: dict[str, Any] = {}
 
 
-class GateParams(Frozen):
+class GateParams(_Section):
     """The checks, in order."""
 
     checks: tuple[CheckParams, ...] = (
@@ -143,7 +152,7 @@ class GateParams(Frozen):
     )
 
 
-class MlflowParams(Frozen):
+class MlflowParams(_Section):
     """Where runs and models are kept.
 
     `MLFLOW_TRACKING_URI` in the environment wins over `tracking_uri`; empty means the
@@ -151,11 +160,11 @@ class MlflowParams(Frozen):
     """
 
     tracking_uri: str = ""
-    experiment: str = "telco-churn-prediction"
-    model: str = "telco-churn-prediction"
+    experiment: str = Field(default="telco-churn-prediction", min_length=1)
+    model: str = Field(default="telco-churn-prediction", pattern=r"^[^/:\s.][^/:]*$")
 
 
-class Params(Frozen):
+class Params(_Section):
     """The whole of `params.yaml`."""
 
     schema_name: str = Field(default="ibm-telco", alias="schema")
@@ -211,26 +220,58 @@ def _validated(data: dict[str, Any], source: str) -> Params:
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = _parse(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the project's folder") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} cannot be read: {type(error).__name__}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" near line {mark.line + 1}" if mark else ""
-        raise ParamsError(f"{path} is not valid YAML{where}") from None
+    except IsADirectoryError:
+        raise ParamsError(f"{path} is a directory, not a file") from None
+    except UnicodeDecodeError:
+        raise ParamsError(f"{path} is not in UTF-8") from None
+    except OSError as error:
+        raise ParamsError(f"{path} cannot be read: {error.strerror}") from None
     if not isinstance(data, dict | None):
         raise ParamsError(f"{path} must be a mapping of sections")
     return cast("dict[str, Any]", data or {})
 
 
-def _override(data: dict[str, Any], override: str) -> None:
+def _parse(text: str, name: str) -> Any:
+    """YAML in which no key is given twice: of two, YAML would silently take the last."""
     import yaml
 
+    try:
+        node = yaml.compose(text, yaml.SafeLoader)
+        if node is not None:
+            _refuse_repeated(node, name)
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark: Any = getattr(error, "problem_mark", None)
+        where = f" near line {mark.line + 1}" if mark else ""
+        raise ParamsError(f"{name} is not valid YAML{where}") from None
+
+
+def _refuse_repeated(root: Any, name: str) -> None:
+    import yaml
+
+    nodes: list[Any] = [root]
+    seen: set[int] = set()  # a node with an anchor stands in several places
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen or isinstance(node, yaml.ScalarNode):
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+            continue
+        keys: set[str] = set()
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
+                raise ParamsError(f"{name}: line {key.start_mark.line + 1} gives {key.value!r} a second time")
+            keys.add(str(key.value))
+            nodes.append(value)
+
+
+def _override(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *sections, last = key.strip().split(".")
     if not equals or not last:
@@ -240,10 +281,7 @@ def _override(data: dict[str, Any], override: str) -> None:
         if not isinstance(inner, dict):
             raise ParamsError(f"override {override!r}: {section!r} is not a section")
         data = cast("dict[str, Any]", inner)
-    try:
-        data[last] = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ParamsError(f"override {override!r}: the value is not valid YAML") from None
+    data[last] = _parse(text, f"override {override!r}: the value")
 
 
 def _sentence(source: str, error: ValidationError) -> str:
@@ -254,7 +292,19 @@ def _sentence(source: str, error: ValidationError) -> str:
         near = difflib.get_close_matches(key, _known_keys(detail["loc"][:-1]), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"{source}: unknown key {place!r}{hint}"
-    return f"{source}: {place}: {detail['msg'].removeprefix('Value error, ')}"
+    if place == "mlflow.model" and detail["type"] == "string_pattern_mismatch":
+        return f"{source}: {place}: must be a name without '/' and ':', and begin with no dot or blank"
+    if detail["loc"][:2] == ("costs", "threshold"):
+        return f"{source}: costs.threshold: must be 'profit' or a number from 0 to 1"
+    return f"{source}: {place}: {_plain(detail)}"
+
+
+def _plain(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    words = _WORDS.get(kind)
+    return words.format_map(context) if words else detail["msg"]
 
 
 def _known_keys(location: Sequence[str | int]) -> list[str]:
@@ -263,6 +313,29 @@ def _known_keys(location: Sequence[str | int]) -> list[str]:
     model = CheckParams if len(location) > 1 else _SECTIONS[str(location[0])]
     return list(model.model_fields)
 
+
+_WORDS = {
+    "missing": "is missing",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of keys",
+    "model_attributes_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "string_type": "must be a text",
+    "string_too_short": "must not be empty",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is too large",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "string_unicode": "is not valid Unicode text",
+}
 
 _SECTIONS: dict[str, type[Frozen]] = {
     "dataset": DatasetParams,

@@ -6,9 +6,10 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from functools import lru_cache
-from typing import Any
+from types import coroutine
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from churn_core.schemas.wire import ProblemField
@@ -20,6 +21,8 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+T = TypeVar("T")
 
 JSON = b"application/json"
 _REQUEST_ID = re.compile(rb"[\x20-\x7e]{1,128}")
@@ -82,8 +85,7 @@ class Exchange:
         """
         self._check_headers(limit)
         try:
-            async with asyncio.timeout(seconds):
-                body = await self._body(limit)
+            body = await _within(seconds, self._body(limit))
         except TimeoutError:
             detail = f"The body was not complete after {seconds:g} seconds."
             raise Refusal(408, detail, headers=[(b"connection", b"close")]) from None
@@ -180,6 +182,35 @@ def _is_json(kind: bytes) -> bool:
     """Whether a media type is JSON's, whose only encoding is UTF-8."""
     charsets = _CHARSET.findall(kind)
     return bool(_JSON_TYPE.match(kind)) and all(name.lower() in _UTF8 for name in charsets)
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`; a timer costs a fifth of a request, so only work that has to wait gets one.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    try:
+        waiting = work.send(None)
+    except StopIteration as done:
+        return done.value
+    async with asyncio.timeout(seconds):
+        return await _resumed(work, waiting)
+
+
+@coroutine
+def _resumed(work: Coroutine[Any, Any, T], waiting: Any) -> Generator[Any, Any, T]:
+    """What `await work` would do, after its first step."""
+    try:
+        while True:
+            try:
+                value = yield waiting
+            except BaseException as error:  # noqa: BLE001 - cancellation is for `work` to see
+                waiting = work.throw(error)
+            else:
+                waiting = work.send(value)
+    except StopIteration as done:
+        return done.value
 
 
 def _too_large(limit: int) -> Refusal:

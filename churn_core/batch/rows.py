@@ -71,7 +71,7 @@ class RowFile(ABC):
 
 
 class CsvRows(RowFile):
-    """Values separated by commas, in UTF-8 with or without a byte order mark."""
+    """Values separated by commas, one line a row, in UTF-8 with or without a byte order mark."""
 
     def _header(self) -> tuple[str, ...]:
         self._check_delimiter()
@@ -85,11 +85,28 @@ class CsvRows(RowFile):
     def _records(self) -> Iterator[list[str]]:
         with self.path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
+            start = 1
             try:
-                yield from filter(None, reader)
+                for record in reader:
+                    if reader.line_num > start:
+                        raise DataError(self._spanning(start, reader.line_num))
+                    start = reader.line_num + 1
+                    if record:
+                        yield record
             except csv.Error as error:
-                line = reader.line_num
-                raise DataError(f"{self.path} is not valid CSV near line {line}: {error}") from None
+                raise DataError(self._invalid(start, reader.line_num, error)) from None
+
+    def _spanning(self, start: int, end: int) -> str:
+        """A forgotten quote would swallow all rows up to the next one, and nobody would miss them."""
+        return (
+            f"{self.path}: a quote opens at line {start} and closes at line {end}; "
+            "a row must not span more than one line"
+        )
+
+    def _invalid(self, start: int, end: int, error: csv.Error) -> str:
+        if end > start:
+            return f"{self.path} is not valid CSV: a quote opens at line {start} and does not close in it"
+        return f"{self.path} is not valid CSV at line {start}: {error}"
 
     def _check_delimiter(self) -> None:
         with self.path.open(encoding="utf-8-sig") as file:

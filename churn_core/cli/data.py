@@ -42,9 +42,14 @@ def prepare(root: Path, params_file: Path | None, overrides: tuple[str, ...], as
         click.echo(json.dumps(asdict(report)))
         return
     customers = report.train + report.holdout
-    click.echo(f"{report.rows:,} rows: {customers:,} customers, {report.rejected:,} rows refused")
+    rows, rejected = _rows(report.rows), _rows(report.rejected)
+    click.echo(f"{rows}: {customers:,} customers, {rejected} refused")
     click.echo(
         f"{report.train:,} to train on, {report.holdout:,} held out; {report.churned / customers:.1%} churned"
     )
     if report.ignored_columns:
         click.echo(f"ignored columns: {', '.join(report.ignored_columns)}")
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"

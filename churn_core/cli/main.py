@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
 from typing import Any
 
@@ -55,8 +56,22 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ChurnError as error:
-            click.echo(f"error: {error}", err=True)
-            ctx.exit(1)
+            sentence = str(error)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # nobody reads on, as in `churn ... | head`
+                raise
+            sentence = _sentence(error)
+        click.echo(f"error: {sentence}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _sentence(error: OSError) -> str:
+    """What the system refused, by path."""
+    if error.filename is None:
+        return error.strerror or str(error)
+    if isinstance(error, FileExistsError):
+        return f"{error.filename} is in the way: it is no directory"
+    return f"{error.filename}: {error.strerror}"
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -102,34 +102,60 @@ class _Service:
 def _answers(
     oracle: _Oracle, rows: Iterator[Row], explain: bool
 ) -> Iterator[tuple[int, ChurnPrediction | tuple[FieldProblem, ...]]]:
-    """Row by row: its number, and the answer or what is wrong."""
-    while some := list(islice(rows, _AT_ONCE)):
+    """Row by row: its number, and the answer or what is wrong.
+
+    Raises:
+        DataError: From some row on, the file cannot be read; all rows before it are answered.
+    """
+    more = True
+    while more:
+        some, fault = _some(rows)
         good = [row.customer for row in some if row.customer is not None]
         answers = iter(oracle.ask(good, explain))
         for row in some:
             yield row.number, (row.problems if row.customer is None else next(answers))
+        if fault:
+            raise fault
+        more = bool(some)
+
+
+def _some(rows: Iterator[Row]) -> tuple[list[Row], DataError | None]:
+    """The next rows, and what prevents further ones."""
+    some: list[Row] = []
+    try:
+        some.extend(islice(rows, _AT_ONCE))
+    except DataError as error:
+        return some, error
+    return some, None
 
 
 def _print_all(
     answers: Iterator[tuple[int, ChurnPrediction | tuple[FieldProblem, ...]]], as_json: bool, explain: bool
 ) -> tuple[int, int]:
     """Print answers, and problems to standard error; count refused rows and all rows."""
-    refused, total, table = 0, 0, []
-    for number, answer in answers:
-        total += 1
-        if not isinstance(answer, ChurnPrediction):
-            refused += 1
-            click.echo(f"row {number}: {'; '.join(map(str, answer))}", err=True)
-        elif as_json:
-            click.echo(answer.model_dump_json())
-        else:
-            table.append(_cells(answer))
+    refused, total = 0, 0
+    table: list[tuple[str, ...]] = []
+    try:
+        for number, answer in answers:
+            total += 1
+            if not isinstance(answer, ChurnPrediction):
+                refused += 1
+                click.echo(f"row {number}: {'; '.join(map(str, answer))}", err=True)
+            elif as_json:
+                click.echo(answer.model_dump_json())
+            else:
+                table.append(_cells(answer))
+    finally:  # what was answered before a failure is worth reading too
+        _print_table(table, explain)
+    return refused, total
+
+
+def _print_table(table: Sequence[tuple[str, ...]], explain: bool) -> None:
     if table:
         from churn_core.cli.table import print_table
 
         head = ("customer", "churn", "risk", "call", "profit of a call")
         print_table((*head, "because") if explain else head, (row if explain else row[:-1] for row in table))
-    return refused, total
 
 
 def _cells(answer: ChurnPrediction) -> tuple[str, ...]:

@@ -66,11 +66,17 @@ def promote(
 
     REF is an alias, a version number, or models:/name/version; default: candidate.
     """
+    from churn_core.tracking import history as log
     from churn_core.tracking import promote as run
 
     params = settings(root, params_file, overrides)
     by = who if override else who or _user()
-    _show(run(params, root, ref, who=by, reason=reason, override=override), as_json)
+    before = len(log(params, root))
+    entry = run(params, root, ref, who=by, reason=reason, override=override)
+    if as_json or entry.number > before:
+        _show(entry, as_json)
+    else:
+        click.echo(f"version {entry.to_version} is in production already")
 
 
 @click.command()

@@ -13,6 +13,8 @@ from churn_core.cli.progress import row_counter
 
 __all__ = ["synth"]
 
+_ENOUGH = 100_000
+
 
 @click.command()
 @click.argument("schema")
@@ -33,4 +35,6 @@ def synth(schema: str, rows: int, seed: int, out: Path, as_json: bool) -> None:
         answer = {"path": str(out), "rows": rows, "seed": seed, "seconds": round(seconds, 3)}
         click.echo(json.dumps(answer))
     else:
-        click.echo(f"{rows:,} customers of schema {schema!r} in {out} ({rows / seconds:,.0f} rows/s)")
+        # The rate of a few rows is that of starting up.
+        rate = f" ({rows / seconds:,.0f} rows/s)" if rows >= _ENOUGH else ""
+        click.echo(f"{rows:,} {'customer' if rows == 1 else 'customers'} of schema {schema!r} in {out}{rate}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_leaderboard", "train"]
 
-_COLUMNS = ("model", "ROC AUC", "log loss", "Brier", "acc.", "F1", "sec.", "weight")  # 80 characters wide
+_COLUMNS = ("model", "ROC AUC", "log loss", "Brier", "acc.", "F1", "weight")  # 80 characters wide
 
 
 @click.command()
@@ -71,7 +71,6 @@ def _cells(row: LeaderboardRow) -> list[str]:
         figure("brier"),
         figure("accuracy", 3),
         figure("f1", 3),
-        f"{row.seconds:.1f}",
         f"{row.weight:.2f}" if row.chosen else "",
     ]
 
@@ -95,5 +94,9 @@ def _answer(bundle: Bundle, rows: Sequence[LeaderboardRow]) -> dict[str, object]
         "digest": manifest.digest,
         "metrics": {name: metric.model_dump() for name, metric in manifest.metrics.items()},
         "parity": manifest.parity.model_dump(),
-        "leaderboard": [asdict(row) for row in rows],
+        "leaderboard": [_record(row) for row in rows],
     }
+
+
+def _record(row: LeaderboardRow) -> dict[str, object]:
+    return {name: value for name, value in asdict(row).items() if name != "seconds"}

@@ -46,7 +46,8 @@ def promote(
 ) -> Entry:
     """Put a version into production.
 
-    A version that is live already stays, without a further entry.
+    A version that is live already stays, without a further entry, if it still passes the same
+    checks; its verdict may be the one by which it went live.
 
     Args:
         ref: An alias, a version number, or `models:/...`.
@@ -69,14 +70,15 @@ def promote(
         version = _version_of(where, client, ref)
         entries = read_log(registered_model(client, where.model).tags)
         champion = production_version(client, where.model)
-        if champion and entries and champion.version == version.version == entries[-1].to_version:
-            return entries[-1]
         digest = open_version(where, version).manifest.digest
+        standing = _standing(entries, champion, version, digest)
         allowed = _allowed(
             lambda: verdict or last_verdict(where, version),
-            lambda found: _check(found, version, digest, champion, params),
+            lambda found: _check(found, version, digest, champion, params, standing),
             override=override,
         )
+        if standing:
+            return standing
         entry = _entry(
             entries,
             "promote",
@@ -149,6 +151,16 @@ def _version_of(where: Tracking, client: MlflowClient, ref: str) -> Version:
     return version
 
 
+def _standing(
+    entries: tuple[Entry, ...], champion: Version | None, version: Version, digest: str
+) -> Entry | None:
+    """The entry by which exactly this bundle is in production already."""
+    if not entries or champion is None or champion.version != version.version:
+        return None
+    last = entries[-1]
+    return last if (last.to_version, last.bundle) == (version.version, digest) else None
+
+
 def _allowed(find: Callable[[], Verdict], check: Callable[[Verdict], None], *, override: bool) -> str:
     """Digest of the verdict; under an override, of whatever verdict there is."""
     try:
@@ -162,14 +174,23 @@ def _allowed(find: Callable[[], Verdict], check: Callable[[Verdict], None], *, o
     return verdict.digest
 
 
-def _check(verdict: Verdict, version: Version, digest: str, champion: Version | None, params: Params) -> None:
+def _check(
+    verdict: Verdict,
+    version: Version,
+    digest: str,
+    champion: Version | None,
+    params: Params,
+    standing: Entry | None,
+) -> None:
     name = f"version {version.version} of {version.model!r}"
     again = f"run `churn gate --candidate models:/{version.model}/{version.version}`"
     if verdict.candidate != digest:
         raise GateRefused(f"the verdict is about another bundle than {name}; {again}")
     if verdict.policy != policy_digest(params.gate):
         raise GateRefused(f"{name} was judged by another policy than params.yaml has now; {again}")
-    if verdict.champion != (champion.digest if champion else ""):
+    # The verdict by which a version went live compared it with the champion of that time.
+    went_live = standing is not None and standing.verdict == verdict.digest
+    if not went_live and verdict.champion != (champion.digest if champion else ""):
         rival = f"version {champion.version}, which is in production" if champion else "no champion"
         raise GateRefused(f"{name} was not compared with {rival}; {again}")
     if not verdict.passed:

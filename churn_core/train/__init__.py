@@ -25,7 +25,7 @@ def run(params: Params, root: str | Path = ".", progress: Progress | None = None
         ExportError: A model has no exact ONNX form.
         ParamsError: `train.models` names a model that cannot be used here.
         PluginError: Schema, trainer or a derived feature is missing or broken.
-        TrainingError: No model could be fitted.
+        TrainingError: No model could be fitted, or its outputs cannot be written.
     """
     from churn_core.train.training import Silent, train
 

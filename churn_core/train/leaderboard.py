@@ -1,4 +1,7 @@
-"""The leaderboard as files: `outputs/leaderboard.csv` for people, `.json` for programs."""
+"""The leaderboard as files: `outputs/leaderboard.csv` for people, `.json` for programs.
+
+Neither holds seconds, so that equal trainings write equal files.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ from typing import Any
 from churn_core.errors import TrainingError
 from churn_core.protocols import LeaderboardRow
 
-__all__ = ["METRIC_NAMES", "read_leaderboard", "write_leaderboard"]
+__all__ = ["LEADERBOARD", "METRIC_NAMES", "read_leaderboard", "write_leaderboard"]
 
 METRIC_NAMES = ("roc_auc", "log_loss", "brier", "accuracy", "f1")
 
-_CSV, _JSON = Path("outputs/leaderboard.csv"), Path("outputs/leaderboard.json")
+LEADERBOARD = Path("outputs/leaderboard.json")
+
+_CSV = LEADERBOARD.with_suffix(".csv")
 
 
 def write_leaderboard(root: Path, rows: Sequence[LeaderboardRow]) -> None:
@@ -27,20 +32,21 @@ def write_leaderboard(root: Path, rows: Sequence[LeaderboardRow]) -> None:
         writer = csv.DictWriter(file, list(flat[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(flat)
-    (root / _JSON).write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    records = [{name: value for name, value in asdict(row).items() if name != "seconds"} for row in rows]
+    (root / LEADERBOARD).write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
 
 
 def read_leaderboard(root: Path) -> list[LeaderboardRow]:
-    """The rows of the last training.
+    """The rows of the last training, with 0 seconds each, which the files do not hold.
 
     Raises:
         TrainingError: There is none.
     """
     try:
-        content = json.loads((root / _JSON).read_text(encoding="utf-8"))
+        content = json.loads((root / LEADERBOARD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise TrainingError(f"{root / _JSON} is missing or damaged; run `churn train`") from None
-    return [LeaderboardRow(**row) for row in content]
+        raise TrainingError(f"{root / LEADERBOARD} is missing or damaged; run `churn train`") from None
+    return [LeaderboardRow(**{**row, "seconds": 0.0}) for row in content]
 
 
 def _flat(row: LeaderboardRow) -> dict[str, Any]:
@@ -51,7 +57,6 @@ def _flat(row: LeaderboardRow) -> dict[str, Any]:
         flat[f"{name}_se"] = _rounded(row.spread.get(name))
     return {
         **flat,
-        "seconds": round(row.seconds, 2),
         "chosen": str(row.chosen).lower(),
         "weight": round(row.weight, 4),
         "note": row.note,

@@ -56,14 +56,20 @@ class Rejects:
         """Refuse the whole file if too large a share of its rows was refused.
 
         Raises:
-            DataError: With the three most frequent reasons.
+            DataError: With the three most frequent reasons, and what would be right.
         """
         if len(self) > most * total:
-            frequent = "; ".join(f"{reason} ({count})" for reason, count in self.reasons()[:3])
+            frequent = "; ".join(self._in_words(reason, count) for reason, count in self.reasons()[:3])
+            were = "was" if len(self) == 1 else "were"
             raise DataError(
-                f"{len(self)} of {total} rows were refused, more than dataset.max_rejects = {most:g} allows: "
-                f"{frequent}; see {folder / 'rejects.csv'}"
+                f"{len(self)} of {total} rows {were} refused, more than "
+                f"dataset.max_rejects = {most:g} allows: {frequent}; see {folder / 'rejects.csv'}"
             )
+
+    def _in_words(self, reason: str, count: int) -> str:
+        problems = (problem for row in self._problems.values() for problem in row)
+        allowed = next(problem.allowed for problem in problems if _reason(problem) == reason)
+        return f"{reason} ({count})" + (f", allowed: {allowed}" if allowed else "")
 
     def _lines(self, rows: RowFile):
         for number, values in enumerate(rows, start=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from churn_core import registry
 from churn_core.bundle.io import Bundle, write_bundle
 from churn_core.bundle.manifest import DerivedRef, Interval, Manifest, MemberRef
 from churn_core.bundle.policy import check_value_field, decision_policy
+from churn_core.errors import TrainingError
 from churn_core.features import Encoder, derived_features, read_columns, reference
 from churn_core.gate.bootstrap import bootstrap
 from churn_core.gate.metrics import METRICS
@@ -24,7 +26,7 @@ from churn_core.train.blend import blend, to_log_odds
 from churn_core.train.calibrate import cross_fitted, fit_calibration
 from churn_core.train.export import export_graph
 from churn_core.train.folds import stratified_folds
-from churn_core.train.leaderboard import write_leaderboard
+from churn_core.train.leaderboard import LEADERBOARD, write_leaderboard
 from churn_core.train.lineage import lineage
 from churn_core.train.parity import check_parity
 from churn_core.train.prepared import Prepared, load_prepared
@@ -52,6 +54,8 @@ def train(params: Params, root: Path, progress: Progress) -> Bundle:
     check_value_field(params.costs, spec)
     encoder = Encoder(spec, derived_features(params.features.derived))
     prepared = load_prepared(root, spec, params)
+    for folder in (root / CANDIDATE.parent, root / LEADERBOARD.parent):
+        _check_writable(folder)
     data = _training_data(prepared, encoder, params)
     with threadpool_limits(1):  # sums in another order would give other bits
         trained: TrainedModel = trainer.train(data, params.train, progress)
@@ -59,6 +63,18 @@ def train(params: Params, root: Path, progress: Progress) -> Bundle:
         bundle = _assemble(params, root, prepared, encoder, data, trained, packages)
     write_leaderboard(root, trained.leaderboard)
     return bundle
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse before the training what would fail after it; a folder that is missing is not made yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        with TemporaryFile(dir=existing):
+            pass
+    except NotADirectoryError:
+        raise TrainingError(f"{folder} cannot be written: {existing} is no directory") from None
+    except OSError as error:
+        raise TrainingError(f"{folder} cannot be written: {error.strerror}") from None
 
 
 def _training_data(prepared: Prepared, encoder: Encoder, params: Params) -> TrainingData:

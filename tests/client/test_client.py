@@ -18,6 +18,7 @@ from churn_client import (
     IbmTelcoCustomer,
     InvalidCustomer,
     NotAuthorized,
+    NotCustomers,
     RequestRefused,
     RowError,
     TelcoVisionCustomer,
@@ -225,3 +226,38 @@ def test_the_async_client_does_the_same(customer: IbmTelcoCustomer) -> None:
                 await client.predict(customer)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("abc", "not str$"),
+        (b"abc", "not bytes$"),
+        (7, "not int$"),
+        (None, "not NoneType$"),
+        ({"gender": "Female"}, "not dict; ask `predict` about one$"),
+    ],
+)
+def test_what_is_not_many_customers(given: Any, words: str) -> None:
+    service = FakeChurnService()
+    for client in (service.client(), service.async_client()):
+        with pytest.raises(NotCustomers, match=words) as caught:
+            client.predict_many(given)
+        assert isinstance(caught.value, TypeError)
+    assert service.requests == []
+
+
+def test_one_customer_is_not_many(customer: IbmTelcoCustomer) -> None:
+    with pytest.raises(NotCustomers, match="not IbmTelcoCustomer; ask `predict` about one"):
+        FakeChurnService().client().predict_many(customer)  # type: ignore[arg-type]
+
+
+def test_only_the_async_client_takes_asynchronous_customers() -> None:
+    async def none() -> AsyncIterator[IbmTelcoCustomer]:
+        for customer in list[IbmTelcoCustomer]():
+            yield customer
+
+    service = FakeChurnService()
+    assert service.async_client().predict_many(none())
+    with pytest.raises(NotCustomers, match="not async_generator"):
+        service.client().predict_many(none())  # type: ignore[arg-type]

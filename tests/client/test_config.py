@@ -44,6 +44,12 @@ def test_what_is_no_service_address(url: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "secret"])
+def test_ports_that_do_not_exist(port: str) -> None:
+    with pytest.raises(ConfigError, match="^url: must have a port from 1 to 65535, or none$"):
+        make_config(f"http://127.0.0.1:{port}", None)
+
+
 @pytest.mark.parametrize("key", ["line\nbreak", "caf\u00e9", " edge"])
 def test_a_key_that_no_header_can_carry(key: str) -> None:
     with pytest.raises(ConfigError, match="^api_key: must be printable ASCII") as caught:

@@ -16,6 +16,8 @@ PROBLEM = FieldProblem("gender", "is not in the vocabulary", "one of 'Female', '
 SAMPLES: list[Exception] = [
     churn_client.ChurnClientError("text"),
     churn_client.ConfigError("text"),
+    churn_client.ClientClosed("text"),
+    churn_client.NotCustomers("text"),
     churn_client.ConnectionFailed("text"),
     churn_client.TimedOut("text"),
     churn_client.UnexpectedAnswer("text"),

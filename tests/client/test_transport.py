@@ -10,17 +10,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 
+import httpx
 import pytest
 
 from churn_client import (
     AsyncChurnClient,
     ChurnClient,
+    ClientClosed,
     ConnectionFailed,
     IbmTelcoCustomer,
     TimedOut,
     predict_churn,
 )
 from churn_client._messages import Request
+from churn_client._transport import _translated
 from churn_client.testing import FakeChurnService
 
 
@@ -153,11 +156,45 @@ def test_nobody_answers() -> None:
             asyncio.run(ask(silent.url))
 
 
-def test_a_broken_answer_is_a_failed_connection() -> None:
-    with closing(_Server(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nshort")) as server:
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\nshort", "broke its answer off"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nsho", "broke its answer off"),
+        (b"HTTP/1.1 200 OK\r\ncontent-enc", "closed the connection without an answer"),
+        (b"Jane Doe\r\n\r\n", "does not answer in HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\ncontent-encoding: gzip\r\n\r\nJane Doe",
+            "does not answer in HTTP",
+        ),
+    ],
+)
+def test_a_broken_answer_is_a_failed_connection(answer: bytes, words: str) -> None:
+    with closing(_Server(answer)) as server:
         client = ChurnClient(server.url, retries=0)
-        with client, pytest.raises(ConnectionFailed):
+        with client, pytest.raises(ConnectionFailed) as caught:
             client.model()
+        assert str(caught.value) == f"{server.url} {words}"
+
+
+def test_a_connection_that_is_reset_was_broken_off() -> None:
+    with pytest.raises(ConnectionFailed, match="^http://service broke the connection off$"):  # noqa: SIM117
+        with _translated("http://service", 1):
+            raise httpx.ReadError("[Errno 104] Connection reset by peer")
+
+
+def test_a_closed_client_says_so(server: _Server, customer: IbmTelcoCustomer) -> None:
+    async def ask() -> None:
+        client = AsyncChurnClient(server.url)
+        await client.close()
+        await client.predict(customer)
+
+    client = ChurnClient(server.url)
+    client.close()
+    client.close()
+    for call in (client.model, client.ready, lambda: client.predict(customer), lambda: asyncio.run(ask())):
+        with pytest.raises(ClientClosed, match="the client is closed"):
+            call()
 
 
 def test_a_request_shows_neither_key_nor_customer() -> None:

@@ -105,6 +105,13 @@ def with_an_open_quote(path: Path) -> None:
     path.write_text(path.read_text() + '"open')
 
 
+def with_a_quote_that_closes_far_below(path: Path) -> None:
+    lines = path.read_text().replace('"', "").splitlines()
+    lines[99] = f'"{lines[99]}'
+    lines[199] = f'{lines[199]}"'
+    path.write_text("\n".join(lines) + "\n")
+
+
 def empty(path: Path) -> None:
     path.write_text("")
 
@@ -120,7 +127,11 @@ def as_a_directory(path: Path) -> None:
         (in_latin_1, "is not in UTF-8 \\(line \\d+\\)"),
         (in_utf_16, "is in UTF-16"),
         (with_semicolons, "are separated by semicolons; only commas are read"),
-        (with_an_open_quote, "is not valid CSV near line 402"),
+        (with_an_open_quote, "is not valid CSV at line 402"),
+        (
+            with_a_quote_that_closes_far_below,
+            "a quote opens at line 100 and closes at line 200; a row must not",
+        ),
         (empty, "mine.csv is empty"),
         (as_a_directory, "mine.csv is a directory, not a file"),
         (Path.unlink, "mine.csv does not exist"),
@@ -148,6 +159,36 @@ def test_fetch_and_prepare_say_what_they_did(tmp_path: Path) -> None:
     prepared = run_churn("prepare", "--root", tmp_path)
     assert prepared.stderr == ""
     assert prepared.stdout.startswith("400 rows: 400 customers, 0 rows refused\n320 to train on, 80 held out")
+
+
+def test_one_row_is_counted_in_the_singular(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "mine.csv")
+    header, first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([header, first + ",1", *rest]) + "\n")
+    Project(tmp_path)
+    assert run_churn("fetch", "--root", tmp_path).exit_code == 0
+    prepared = run_churn("prepare", "--root", tmp_path)
+    assert prepared.stdout.startswith("400 rows: 399 customers, 1 row refused\n")
+    refused = run_churn("prepare", "--root", tmp_path, "--set", "dataset.max_rejects=0")
+    assert refused.stderr.startswith("error: 1 of 400 rows was refused, more than")
+
+
+def test_a_category_that_is_unknown_in_every_row_names_the_known_ones(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "mine.csv")
+    path.write_text(path.read_text().replace("Month-to-Month", "Daily").replace("year", "years"))
+    Project(tmp_path)
+    assert run_churn("fetch", "--root", tmp_path).exit_code == 0
+    prepared = run_churn("prepare", "--root", tmp_path)
+    assert prepared.exit_code == 1
+    assert "contract_type: is not in the vocabulary (400), allowed: " in prepared.stderr
+    assert "Month-to-Month" in prepared.stderr
+
+
+def test_the_rate_of_a_few_rows_is_that_of_the_drawing(tmp_path: Path) -> None:
+    few = run_churn("synth", "telcovision", "--rows", "5", "--out", tmp_path / "a.csv")
+    assert few.stdout == f"5 customers of schema 'telcovision' in {tmp_path / 'a.csv'}\n"
+    many = run_churn("synth", "telcovision", "--rows", "100000", "--out", tmp_path / "b.parquet")
+    assert many.stdout.endswith(" rows/s)\n")
 
 
 def test_answers_in_json(tmp_path: Path) -> None:

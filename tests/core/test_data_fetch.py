@@ -218,6 +218,11 @@ def test_telcovision_beside_the_pointer_or_at_a_named_place(tmp_path: Path) -> N
     assert fetch(params("telcovision"), tmp_path).read_bytes() == content
 
 
+def test_a_named_copy_of_telcovision_needs_no_pointer(tmp_path: Path) -> None:
+    content = write_csv(tmp_path / "copy.csv").read_bytes()
+    assert fetch(params("telcovision", path="copy.csv"), tmp_path).read_bytes() == content
+
+
 def test_another_file_under_telcovisions_name_is_refused(tmp_path: Path) -> None:
     content = write_csv(tmp_path / "copy.csv").read_bytes()
     telcovision_project(tmp_path, content)

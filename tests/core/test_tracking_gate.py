@@ -70,9 +70,23 @@ def test_from_candidate_to_production(root: Path) -> None:
     assert set(statuses(root).values()) == {"pass"}
     assert (root / "outputs/gate.md").read_text().startswith("# Gate: passed")
     assert "version 1 promoted by ana: autumn" in run("promote", "--who", "ana", "--reason", "autumn")
+    assert run("promote") == "version 1 is in production already\n"
+    run("gate")
+    assert run("promote") == "version 1 is in production already\n"
     assert "is whole and fit for production" in run("check-model")
     assert "version 1 promoted by ana: autumn" in run("history")
     assert "telcovision, version 1" in run("bundle", "show", f"models:/{MODEL}@production")
+
+
+def test_promoting_a_damaged_live_model_exits_with_1(root: Path) -> None:
+    run("register")
+    run("gate")
+    run("promote")
+    folder, _ = MlflowStore().fetch(f"models:/{MODEL}@production")
+    (folder / "model.onnx").write_bytes(b"")
+    result = run_churn("promote")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is not the graph that the manifest describes" in result.stderr
 
 
 def test_machines_read_json(root: Path) -> None:

@@ -82,6 +82,48 @@ def test_a_live_model_is_not_promoted_twice(project: Project) -> None:
     assert len(history(project.params, project.root)) == 1
 
 
+def test_a_damaged_live_model_is_noticed(project: Project) -> None:
+    line_up(project, 1)
+    folder, _ = MlflowStore(project.where).fetch(f"models:/{MODEL}/1")
+    (folder / "model.onnx").write_bytes(b"")
+    for override in (False, True):
+        with pytest.raises(BundleError):
+            promote(project.params, project.root, who="ana", reason="again", override=override)
+    assert len(history(project.params, project.root)) == 1
+
+
+def test_a_live_model_that_the_gate_refuses_now_is_noticed(project: Project) -> None:
+    (digest,) = line_up(project, 1)
+    again = project.verdict(digest, digest)
+    assert promote(project.params, project.root, who="ana", verdict=again).number == 1
+    store_verdict(project.params, project.verdict(digest, digest, passed=False), project.root)
+    with pytest.raises(GateRefused, match=r"did not pass the gate \(floors\)"):
+        promote(project.params, project.root, who="ana")
+    stricter = GateParams(checks=(CheckParams(name="floors", options={"roc_auc": 0.9}),))
+    with pytest.raises(GateRefused, match="another policy"):
+        promote(Params(gate=stricter, mlflow=project.params.mlflow), project.root, who="ana", verdict=again)
+    assert len(history(project.params, project.root)) == 1
+
+
+def test_a_live_model_was_compared_with_the_champion_of_its_time(project: Project) -> None:
+    first, second = line_up(project, 2)
+    assert promote(project.params, project.root, "2", who="ana").number == 2
+    other = project.verdict(second, "e" * 64)
+    with pytest.raises(GateRefused, match="not compared with version 2, which is in production"):
+        promote(project.params, project.root, "2", who="ana", verdict=other)
+    rollback(project.params, project.root, who="ben")
+    assert promote(project.params, project.root, "1", who="ana").bundle == first
+    assert len(history(project.params, project.root)) == 3
+
+
+def test_an_overruled_gate_still_speaks_against_a_live_model(project: Project) -> None:
+    project.judged(passed=False)
+    first = promote(project.params, project.root, who="ana", reason="urgent", override=True)
+    with pytest.raises(GateRefused, match="did not pass"):
+        promote(project.params, project.root, who="ana")
+    assert promote(project.params, project.root, who="ben", reason="still", override=True) == first
+
+
 def refused(project: Project, message: str, **options: Any) -> None:
     before = production(project)
     with pytest.raises(GateRefused, match=message):

@@ -227,13 +227,22 @@ def test_the_leaderboard_is_written_for_people_and_for_programs(tmp_path: Path) 
     good = leaderboard_row("lr", cross_validate("lr", {}, training_data(200)).scores, 0.5, 1.0)
     rows = [good, LeaderboardRow("dt", {}, {}, 0.0, note='failed, "badly"')]
     write_leaderboard(tmp_path, rows)
-    assert read_leaderboard(tmp_path) == rows
+    assert read_leaderboard(tmp_path) == [replace(row, seconds=0.0) for row in rows]
     with (tmp_path / "outputs/leaderboard.csv").open(newline="") as file:
         first, second = csv.DictReader(file)
     assert float(first["roc_auc"]) == pytest.approx(good.metrics["roc_auc"], abs=1e-6)
     assert first["chosen"] == "true"
     assert second["log_loss"] == second["log_loss_se"] == ""
     assert second["note"] == 'failed, "badly"'
+
+
+def test_trainings_that_differ_in_seconds_alone_write_the_same_files(tmp_path: Path) -> None:
+    row = leaderboard_row("lr", {"roc_auc": np.array([0.8, 0.9])}, 0.5, 1.0)
+    write_leaderboard(tmp_path / "a", [row])
+    write_leaderboard(tmp_path / "b", [replace(row, seconds=99.0)])
+    for name in ("leaderboard.csv", "leaderboard.json"):
+        first, second = (tmp_path / run / "outputs" / name for run in "ab")
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_a_missing_leaderboard_is_one_sentence(tmp_path: Path) -> None:

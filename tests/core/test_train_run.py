@@ -190,6 +190,17 @@ def test_the_command_prints_leaderboard_and_bundle(project: Project) -> None:
     assert result.stderr == ""
 
 
+@pytest.mark.parametrize("name", ["models", "outputs"])
+def test_outputs_that_cannot_be_written_are_refused_before_training(
+    project: Project, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").symlink_to(project.root / "data")
+    (tmp_path / name).write_text("a file in the way")
+    monkeypatch.setattr(training, "_training_data", None)  # never reached
+    with pytest.raises(TrainingError, match=f"{name} cannot be written: .*{name} is no directory"):
+        run(project.params, tmp_path)
+
+
 def test_the_command_answers_in_json(project: Project) -> None:
     result = run_churn("train", "--root", project.root, "--json", "--set", "train.models=[lr, dt]")
     answer = json.loads(result.stdout)

@@ -101,6 +101,22 @@ def test_bad_rows_are_named_and_cost_no_other(tmp_path: Path, bundle: Path, name
     assert "Jane" not in result.output
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_rows_before_an_unreadable_one_are_answered(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr("churn_core.cli.predict._on_terminal", lambda: terminal)
+    file = _write(tmp_path / "a.csv", [ORIGINAL, NEW])
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("NEW,Female", 'NEW,"Fem"ale'), encoding="utf-8")
+    result = _churn(file, "--bundle", bundle)
+    assert result.exit_code == 1
+    assert result.stdout.count("7590-VHVEG") == 1
+    assert "NEW" not in result.stdout
+    assert result.stderr.startswith(f"error: {file}")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_what_is_no_object_is_a_bad_row(tmp_path: Path, bundle: Path) -> None:
     result = _churn(_write(tmp_path / "a.json", [5, ORIGINAL]), "--bundle", bundle)
     assert result.exit_code == 1

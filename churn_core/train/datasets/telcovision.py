@@ -29,18 +29,21 @@ class TelcoVision:
     Attributes:
         path: A copy of the CSV at hand, relative to the project's folder; empty for the
             file beside the pointer, which is pulled from the DVC remote if it is not there.
+            Where there is a pointer, the copy must be the file that it names.
     """
 
     schema: ClassVar[str] = "telcovision"
     path: str = ""
 
     def fetch(self, folder: Path, root: Path) -> Path:
-        """Copy the file that the pointer names.
+        """Copy the file that the pointer names, or the one at `path` where there is no pointer.
 
         Raises:
             DataError: The pointer is missing, the file is not the one it names, or it is
                 neither here nor on a remote.
         """
+        if self.path and not (root / POINTER).exists():
+            return Path(shutil.copyfile(own_file(self.path, root), folder / "customers.csv"))
         pointer = _read_pointer(root / POINTER)
         source = own_file(self.path, root) if self.path else (root / POINTER).with_name(pointer.path)
         if not self.path and not pointer.describes(source):
