@@ -102,7 +102,8 @@ def test_coverage_for_the_final_model_from_its_folds() -> None:
 
 
 def _odds(x: np.ndarray, labels: np.ndarray, new: np.ndarray) -> np.ndarray:
-    return to_log_odds(LogisticRegression().fit(x, labels).predict_proba(new)[:, 1])
+    chance: Any = LogisticRegression().fit(x, labels).predict_proba(new)
+    return to_log_odds(chance[:, 1])
 
 
 def test_more_customers_and_less_coverage_make_it_narrower() -> None:

@@ -209,7 +209,7 @@ def test_costs_are_changed_by_name() -> None:
     for change, message in (
         ("offer_cots=1", "the policy: unknown key 'costs.offer_cots'; did you mean 'offer_cost'"),
         ("offer_cost", r"must look like section\.key=value"),
-        ("offer_cost=-1", "the policy: costs.offer_cost: Input should be greater than or equal to 0"),
+        ("offer_cost=-1", "the policy: costs.offer_cost: must be at least 0"),
         ("customer_value=5", "together must be less than customer_value"),
     ):
         with pytest.raises(ParamsError, match=message):
