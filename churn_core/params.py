@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from churn_core.errors import ParamsError
-from churn_core.schemas.rules import Frozen
+from churn_core.schemas.rules import Frozen, added
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,6 +29,7 @@ __all__ = [
     "Params",
     "SplitParams",
     "TrainParams",
+    "changed_costs",
     "read_params",
 ]
 
@@ -71,6 +72,8 @@ class TrainParams(_Section):
         tune: Candidates of the hyper-parameter search for each of the best models; 0 for none.
         blend: How many of the best models are averaged; 1 for the best alone.
         calibration: `platt`, or `none`.
+        interval: For what share of customers the interval around a probability is to hold the
+            churn rate of those who score alike.
         seed: Seed of everything random in training.
     """
 
@@ -81,6 +84,7 @@ class TrainParams(_Section):
     tune: int = Field(default=6, ge=0)
     blend: int = Field(default=3, ge=1)
     calibration: Literal["platt", "none"] = "platt"
+    interval: float = added(0.9, ge=0.5, le=0.99)
     seed: int = Field(default=0, ge=0, le=_SEED)
 
 
@@ -95,6 +99,9 @@ class CostParams(_Section):
 
     Attributes:
         customer_value: Lifetime value of a customer who stays (CLV), in `currency`.
+        value_field: A numeric field of the schema, such as `monthly_charges`: each customer is
+            worth `value_field` x `value_months`, and `customer_value` is not used.
+        value_months: For how many months a customer who is kept pays, times the margin.
         offer_cost: Cost of the incentive when it is taken.
         contact_cost: Cost of contacting.
         acceptance_alpha: With `acceptance_beta`, the Beta distribution of the share of
@@ -105,6 +112,8 @@ class CostParams(_Section):
     """
 
     customer_value: float = Field(default=200, gt=0)
+    value_field: str = added("")
+    value_months: float = added(12.0, gt=0)
     offer_cost: float = Field(default=10, ge=0)
     contact_cost: float = Field(default=1, ge=0)
     acceptance_alpha: float = Field(default=6, gt=0)
@@ -116,7 +125,7 @@ class CostParams(_Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> CostParams:
-        if self.offer_cost + self.contact_cost >= self.customer_value:
+        if not self.value_field and self.offer_cost + self.contact_cost >= self.customer_value:
             raise ValueError("offer_cost and contact_cost together must be less than customer_value")
         if self.medium_risk > self.high_risk:
             raise ValueError("medium_risk must not exceed high_risk")
@@ -185,10 +194,29 @@ def read_params(path: str | Path = "params.yaml", overrides: Sequence[str] = ())
     data = _load_yaml(Path(path))
     for override in overrides:
         _override(data, override)
+    return _validated(data, str(path))
+
+
+def changed_costs(costs: CostParams, changes: Sequence[str]) -> CostParams:
+    """Costs with some of them set anew.
+
+    Args:
+        changes: `key=value` strings, the value read as YAML.
+
+    Raises:
+        ParamsError: A key is unknown, or a value not allowed.
+    """
+    data: dict[str, Any] = {"costs": costs.model_dump()}
+    for change in changes:
+        _override(data, f"costs.{change}")
+    return _validated(data, "the policy").costs
+
+
+def _validated(data: dict[str, Any], source: str) -> Params:
     try:
         return Params.model_validate(data)
     except ValidationError as error:
-        raise ParamsError(_sentence(Path(path), error)) from None
+        raise ParamsError(_sentence(source, error)) from None
 
 
 def _load_yaml(path: Path) -> dict[str, Any]:
@@ -256,19 +284,19 @@ def _override(data: dict[str, Any], override: str) -> None:
     data[last] = _parse(text, f"override {override!r}: the value")
 
 
-def _sentence(path: Path, error: ValidationError) -> str:
+def _sentence(source: str, error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in detail["loc"]) or "the file"
     if detail["type"] == "extra_forbidden":
         key = str(detail["loc"][-1])
         near = difflib.get_close_matches(key, _known_keys(detail["loc"][:-1]), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return f"{path}: unknown key {place!r}{hint}"
+        return f"{source}: unknown key {place!r}{hint}"
     if place == "mlflow.model" and detail["type"] == "string_pattern_mismatch":
-        return f"{path}: {place}: must be a name without '/' and ':', and begin with no dot or blank"
+        return f"{source}: {place}: must be a name without '/' and ':', and begin with no dot or blank"
     if detail["loc"][:2] == ("costs", "threshold"):
-        return f"{path}: costs.threshold: must be 'profit' or a number from 0 to 1"
-    return f"{path}: {place}: {_plain(detail)}"
+        return f"{source}: costs.threshold: must be 'profit' or a number from 0 to 1"
+    return f"{source}: {place}: {_plain(detail)}"
 
 
 def _plain(detail: ErrorDetails) -> str:

@@ -24,20 +24,25 @@ def scored_batch(
     columns: ReadColumns,
     probability: NDArray[np.float32],
     policy: DecisionPolicy,
+    bounds: NDArray[np.float64] | None = None,
 ) -> Any:
     """One row for each row of `source`; see `Scorer.score_arrow`."""
     exact = probability.astype(np.float64)
+    values = policy.values(columns.raw)
     refused = ~columns.valid
     level = (exact >= policy.medium_risk).astype(np.int8) + (exact >= policy.high_risk)
     risk = pa.DictionaryArray.from_arrays(pa.array(level, pa.int8(), mask=refused), _LEVELS)
     arrays = {
         "customer_id": _ids(source, len(exact)),
         "churn_probability": pa.array(exact, mask=refused),
-        "churn_prediction": pa.array((exact >= policy.threshold).astype(np.int8), mask=refused),
+        "churn_prediction": pa.array((exact >= policy.threshold_of(values)).astype(np.int8), mask=refused),
         "churn_risk": risk,
-        "expected_profit": pa.array(policy.expected_profit(exact), mask=refused),
+        "expected_profit": pa.array(policy.expected_profit(exact, values), mask=refused),
         "error": _errors(columns),
     }
+    if bounds is not None:
+        for name, bound in zip(("probability_low", "probability_high"), bounds, strict=True):
+            arrays[name] = pa.array(bound, mask=refused)
     return pa.RecordBatch.from_pydict(arrays)
 
 

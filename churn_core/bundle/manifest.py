@@ -8,11 +8,12 @@ from typing import Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
+from churn_core.bundle.band import ProbabilityBand
 from churn_core.bundle.policy import DecisionPolicy
 from churn_core.errors import BundleError
 from churn_core.features.reference import FieldReference
 from churn_core.schemas import SchemaSpec
-from churn_core.schemas.rules import Frozen
+from churn_core.schemas.rules import Frozen, added
 
 __all__ = [
     "FORMAT",
@@ -76,12 +77,15 @@ class Lineage(Frozen):
     """Where a bundle comes from.
 
     Attributes:
+        parent: Digest of the bundle that this one was made from by a change of policy; empty where
+            it was trained.
         train_digest: SHA-256 of the training rows with their labels.
         holdout_digest: SHA-256 of the hold-out's customers, without their labels.
         params_digest: SHA-256 of the parameters that training depends on.
         git_commit: Commit of the code, with `+dirty` where files differed; empty outside git.
     """
 
+    parent: str = added("")
     dataset: str
     train_digest: str
     train_rows: int
@@ -107,6 +111,7 @@ class Manifest(Frozen):
 
     Attributes:
         features: Names of the columns of the graph's input, in order.
+        band: How sure probabilities are; `None` in bundles that do not say.
         metrics: Out-of-fold estimates on training rows. What the hold-out says stands in
             `metrics.json`: a bundle does not depend on hold-out labels.
         digest: SHA-256 of this manifest with an empty digest; it covers the graph by `files`.
@@ -122,6 +127,7 @@ class Manifest(Frozen):
     trainer: str
     members: tuple[MemberRef, ...]
     calibration: Calibration
+    band: ProbabilityBand | None = added(None)
     decision: DecisionPolicy
     metrics: dict[str, Interval]
     parity: Parity

@@ -8,13 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from churn_core.bundle.band import BandReader
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.manifest import Manifest
+from churn_core.bundle.policy import DecisionPolicy, check_value_field
 from churn_core.bundle.reasons import Explainer
 from churn_core.bundle.session import Graph
-from churn_core.errors import BundleError, FeatureError
+from churn_core.errors import BundleError, FeatureError, ParamsError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
-from churn_core.schemas import ChurnPrediction, Customer, ModelRef, Reason, customer_class
+from churn_core.schemas import (
+    ChurnPrediction,
+    Customer,
+    ModelRef,
+    ProbabilityInterval,
+    Reason,
+    customer_class,
+)
 
 __all__ = ["Scorer"]
 
@@ -46,80 +55,138 @@ class Scorer:
         self._reader = RawReader(manifest.schema_spec)
         self._graph = Graph(bundle.graph, len(manifest.features), threads)
         self._explainer = Explainer(manifest.schema_spec, manifest.reference, self.probabilities)
-        self._policy = manifest.decision
+        self._policy = _policy(manifest)
+        self._band = BandReader(manifest.band) if manifest.band else None
         self.predict(manifest.schema_spec.example())
 
-    def predict(self, customer: Customer | Mapping[str, Any], explain: bool = True) -> ChurnPrediction:
+    def predict(
+        self, customer: Customer | Mapping[str, Any], explain: bool = True, interval: bool = False
+    ) -> ChurnPrediction:
         """The answer about one customer.
+
+        Args:
+            interval: Whether to say how sure the probability is.
 
         Raises:
             InvalidCustomer: A mapping does not fit the schema.
+            BundleError: An interval is asked for, and the bundle knows none.
         """
         valid = self.customer_class.parse(customer)
         raw = self._reader.read((valid,))
         probability = float(self.probabilities(raw)[0])
         reasons = self._explainer.reasons(raw) if explain else ()
-        return self._answer(valid.customer_id, probability, reasons)
+        answer = self._answer(valid.customer_id, probability, self._values(raw)[0], reasons)
+        return self._with_intervals([answer])[0] if interval else answer
 
     def predict_many(
-        self, customers: Iterable[Customer | Mapping[str, Any]], explain: bool = False
+        self,
+        customers: Iterable[Customer | Mapping[str, Any]],
+        explain: bool = False,
+        interval: bool = False,
     ) -> list[ChurnPrediction]:
         """Answers in the order of `customers`, computed at once.
 
+        Args:
+            interval: Whether to say how sure the probabilities are.
+
         Raises:
             InvalidCustomer: One does not fit the schema.
+            BundleError: Intervals are asked for, and the bundle knows none.
         """
         valid = [self.customer_class.parse(customer) for customer in customers]
         raw = self._reader.read(valid)
-        probabilities = self.probabilities(raw).tolist()
+        probabilities, values = self.probabilities(raw).tolist(), self._values(raw)
         answers: list[ChurnPrediction] = []
-        for index, (customer, probability) in enumerate(zip(valid, probabilities, strict=True)):
+        for index, (customer, probability, value) in enumerate(
+            zip(valid, probabilities, values, strict=True)
+        ):
             one = RawTable(raw.spec, raw.values[index : index + 1])
             reasons = self._explainer.reasons(one) if explain else ()
-            answers.append(self._answer(customer.customer_id, probability, reasons))
-        return answers
+            answers.append(self._answer(customer.customer_id, probability, value, reasons))
+        return self._with_intervals(answers) if interval else answers
 
-    def score_arrow(self, batch: Any) -> Any:
+    def score_arrow(self, batch: Any, interval: bool = False) -> Any:
         """Score canonical columns at once.
 
         Args:
             batch: A `pyarrow` `RecordBatch` or `Table` with a column for every field of the
                 schema; `customer_id` is passed on if present.
+            interval: Whether to say how sure the probabilities are.
 
         Returns:
             A `RecordBatch` with columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
-            `expected_profit` and `error`, row for row. A row that does not fit the schema has
-            its fault in `error`, and nulls.
+            `expected_profit` and `error`, row for row; with intervals also `probability_low` and
+            `probability_high`. A row that does not fit the schema has its fault in `error`, and nulls.
 
         Raises:
             FeatureError: A column is missing.
+            BundleError: Intervals are asked for, and the bundle knows none.
         """
         from churn_core.bundle.arrow import scored_batch
 
         columns = read_columns(self.bundle.schema_spec, batch)
-        return scored_batch(batch, columns, self.probabilities(columns.raw), self._policy)
+        probabilities = self.probabilities(columns.raw)
+        bounds = self.intervals(probabilities) if interval else None
+        return scored_batch(batch, columns, probabilities, self._policy, bounds)
 
     def probabilities(self, raw: RawTable) -> NDArray[np.float32]:
         """Calibrated probabilities, float32 `[rows]`."""
         return self._graph(self._encoder.encode(raw))
+
+    def intervals(self, probabilities: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]:
+        """Bounds of the churn rate of customers who score alike, float64 `[2, rows]`: low and high.
+
+        Raises:
+            BundleError: The bundle knows none.
+        """
+        return self._known_band()(np.asarray(probabilities, dtype=np.float64))
 
     def explain(self, customer: Customer | Mapping[str, Any]) -> dict[str, float]:
         """Every field's effect in log-odds, by name."""
         raw = self._reader.read((self.customer_class.parse(customer),))
         return dict(zip(raw.spec.names, self._explainer.effects(raw).tolist(), strict=True))
 
-    def _answer(self, customer_id: str, probability: float, reasons: Sequence[Reason]) -> ChurnPrediction:
+    def _values(self, raw: RawTable) -> Sequence[float | None]:
+        """What each customer is worth; `None` where all are worth the same."""
+        values = self._policy.values(raw)
+        return [None] * len(raw) if values is None else values.tolist()
+
+    def _known_band(self) -> BandReader:
+        if self._band is None:
+            raise BundleError("this bundle was trained without intervals: train it again")
+        return self._band
+
+    def _with_intervals(self, answers: Sequence[ChurnPrediction]) -> list[ChurnPrediction]:
+        bounds = self.intervals([answer.churn_probability for answer in answers])
+        coverage = self._known_band().coverage
+        return [
+            answer.model_copy(update={"interval": ProbabilityInterval(low=low, high=high, coverage=coverage)})
+            for answer, (low, high) in zip(answers, bounds.T.tolist(), strict=True)
+        ]
+
+    def _answer(
+        self, customer_id: str, probability: float, value: float | None, reasons: Sequence[Reason]
+    ) -> ChurnPrediction:
         policy = self._policy
+        threshold = float(policy.threshold_of(value))
         return ChurnPrediction(
             customer_id=customer_id,
             churn_probability=probability,
-            churn_prediction=1 if probability >= policy.threshold else 0,
+            churn_prediction=1 if probability >= threshold else 0,
             churn_risk=policy.risk(probability),
-            threshold=policy.threshold,
-            expected_profit=policy.expected_profit(probability),
+            threshold=threshold,
+            expected_profit=policy.expected_profit(probability, value),
             reasons=tuple(reasons),
             model=self.model,
         )
+
+
+def _policy(manifest: Manifest) -> DecisionPolicy:
+    try:
+        check_value_field(manifest.decision.costs, manifest.schema_spec)
+    except ParamsError as error:
+        raise BundleError(f"the bundle's policy does not fit its schema: {error}") from None
+    return manifest.decision
 
 
 def _encoder(manifest: Manifest) -> Encoder:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "history": ("registry", "Say what was in production, and when."),
     "check-model": ("registry", "Check that a valid production model exists."),
     "bundle": ("bundle", "Export, verify or show a bundle."),
+    "policy": ("policy", "Show or change how a bundle decides."),
     "predict": ("predict", "Predict a few customers from a file."),
     "serve": ("serve", "Serve a bundle over HTTP."),
     "schema": ("inspect", "Show a customer schema."),

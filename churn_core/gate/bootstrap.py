@@ -31,8 +31,12 @@ def bootstrap(
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    values: ArrayLike | None = None,
 ) -> dict[str, Interval]:
     """Metrics of one sample with their intervals.
+
+    Args:
+        values: What each customer is worth, for metrics that ask for it.
 
     Returns:
         For each metric its value on the sample itself and the interval that holds `level` of the
@@ -42,15 +46,15 @@ def bootstrap(
     Raises:
         DataError: See `Sample`; or `replicates` is less than 1.
     """
-    sample = Sample(labels, probabilities)
+    sample = Sample(labels, probabilities, values)
     once = sample.counts()
-    values = {name: float(metric.replicates(sample, once)[0]) for name, metric in metrics.items()}
+    points = {name: float(metric.replicates(sample, once)[0]) for name, metric in metrics.items()}
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in metrics}
     for drawn in _draws(len(sample), replicates, seed):
         counts = sample.counts(drawn)
         for name, metric in metrics.items():
             parts[name].append(metric.replicates(sample, counts))
-    return {name: _interval(values[name], np.concatenate(parts[name]), level) for name in metrics}
+    return {name: _interval(points[name], np.concatenate(parts[name]), level) for name in metrics}
 
 
 def paired_bootstrap(
@@ -61,13 +65,14 @@ def paired_bootstrap(
     replicates: int = 1000,
     seed: int = 0,
     level: float = 0.95,
+    values: ArrayLike | None = None,
 ) -> Interval:
     """The metric of `candidate` minus that of `champion`, both on the same customers.
 
     Raises:
         DataError: See `Sample`; or `replicates` is less than 1.
     """
-    samples = Sample(labels, candidate), Sample(labels, champion)
+    samples = Sample(labels, candidate, values), Sample(labels, champion, values)
 
     def difference(drawn: NDArray[np.float64] | None) -> NDArray[np.float64]:
         first, second = (metric.replicates(sample, sample.counts(drawn)) for sample in samples)

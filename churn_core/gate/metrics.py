@@ -5,7 +5,7 @@ Every metric is a `Metric`: `roc_auc(labels, probabilities)` gives a number, and
 say how often each customer was drawn. That is all that a bootstrap needs.
 
 A metric that is not defined on a sample is `nan`: `roc_auc` and `pr_auc` where one class is
-missing, `precision` where nobody is predicted to churn, `the fits of
+missing, `precision` where nobody is predicted to churn, the fits of
 `calibration_slope` and `calibration_intercept` where they have no finite solution: one class
 missing, constant predictions (slope), classes perfectly separated (slope).
 
@@ -20,14 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-from churn_core.bundle.policy import DecisionPolicy
-from churn_core.errors import DataError
+from churn_core.bundle.policy import DecisionPolicy, decision_policy
 from churn_core.gate.logistic import logistic_fit
+from churn_core.gate.profit import profit_metrics
+from churn_core.gate.sample import EPSILON, Floats, Metric, Sample, logit, ratio
+from churn_core.params import CostParams
 
 __all__ = [
     "METRICS",
@@ -39,110 +39,18 @@ __all__ = [
     "calibration_slope",
     "confusion",
     "decision_metrics",
+    "empc",
     "gain",
     "lift",
     "log_loss",
     "logit",
+    "mpc",
     "pr_auc",
     "roc_auc",
     "spiegelhalter_p",
     "spiegelhalter_z",
     "top_rate",
 ]
-
-Floats = NDArray[np.float64]
-_EPSILON = float(np.finfo(np.float64).eps)
-
-
-class Sample:
-    """Outcomes and predictions, the highest probability first.
-
-    Attributes:
-        labels: float64 `[rows]`, 1 for churn.
-        probabilities: float64 `[rows]`, falling.
-        order: Places of the sorted rows in the arrays that the sample was made from.
-        ends: Last place of each run of equal probabilities, `[runs]`.
-    """
-
-    def __init__(self, labels: ArrayLike, probabilities: ArrayLike) -> None:
-        """Check and sort.
-
-        Raises:
-            DataError: Lengths differ, there are no rows, a label is neither 0 nor 1, or a
-                probability is not between 0 and 1.
-        """
-        y = np.asarray(labels).astype(np.float64)
-        p = np.asarray(probabilities).astype(np.float64)
-        if y.ndim != 1 or y.shape != p.shape or not len(y):
-            raise DataError(f"labels {y.shape} and probabilities {p.shape} must be two lists of one length")
-        if not np.isin(y, (0.0, 1.0)).all():
-            raise DataError("labels must be 0 or 1")
-        if not ((p >= 0) & (p <= 1)).all():
-            raise DataError("probabilities must be between 0 and 1")
-        self.order: NDArray[np.intp] = np.argsort(-p, kind="stable")
-        self.labels: Floats = y[self.order]
-        self.probabilities: Floats = p[self.order]
-        self.ends: NDArray[np.intp] = np.append(np.flatnonzero(np.diff(self.probabilities)), len(p) - 1)
-        self._cumulated: tuple[Floats, Floats, Floats] | None = None
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @cached_property
-    def logits(self) -> Floats:
-        """Log-odds of the probabilities, finite."""
-        return logit(self.probabilities)
-
-    def counts(self, drawn: ArrayLike | None = None) -> Floats:
-        """How often each row counts, float64 `[replicates, rows]`, in the order of the sample.
-
-        Args:
-            drawn: Counts `[rows]` or `[replicates, rows]` in the original order; once each if omitted.
-        """
-        if drawn is None:
-            return np.ones((1, len(self)))
-        return np.atleast_2d(np.asarray(drawn, dtype=np.float64))[:, self.order]
-
-    def cumulated(self, counts: Floats) -> tuple[Floats, Floats]:
-        """Churners and others at or above each distinct probability, each `[replicates, runs]`."""
-        # Several metrics ask for the same counts one after the other.
-        if self._cumulated is None or self._cumulated[0] is not counts:
-            positives = np.cumsum(counts * self.labels, axis=1)
-            negatives = np.cumsum(counts, axis=1) - positives
-            self._cumulated = counts, positives[:, self.ends], negatives[:, self.ends]
-        return self._cumulated[1:]
-
-
-Replicates = Callable[[Sample, Floats], Floats]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A named metric.
-
-    Attributes:
-        name: Its key in `metrics.json`.
-        title: Its name for readers.
-        replicates: From a sample and counts `[replicates, rows]` to values `[replicates]`.
-        higher_is_better: `None` where the best value is `target`.
-    """
-
-    name: str
-    title: str
-    replicates: Replicates
-    higher_is_better: bool | None = True
-    target: float | None = None
-
-    def __call__(self, labels: ArrayLike, probabilities: ArrayLike, counts: ArrayLike | None = None) -> float:
-        """The metric of one sample, each row taken as often as `counts` says."""
-        sample = Sample(labels, probabilities)
-        return float(self.replicates(sample, sample.counts(counts))[0])
-
-
-def logit(probabilities: ArrayLike) -> Floats:
-    """Log-odds, with probabilities kept one float64 epsilon away from 0 and 1."""
-    p = np.clip(np.asarray(probabilities, dtype=np.float64), _EPSILON, 1 - _EPSILON)
-    return np.log(p) - np.log1p(-p)
 
 
 @dataclass(frozen=True)
@@ -159,8 +67,12 @@ class Confusion:
         return self.true_positives + self.false_positives + self.false_negatives + self.true_negatives
 
 
-def confusion(sample: Sample, counts: Floats, threshold: float) -> Confusion:
-    """The confusion matrix of predicting churn from `threshold` upwards."""
+def confusion(sample: Sample, counts: Floats, threshold: float | Floats) -> Confusion:
+    """The confusion matrix of predicting churn from `threshold` upwards.
+
+    Args:
+        threshold: One for all, or `[rows]` in the order of the sample.
+    """
     predicted = sample.probabilities >= threshold
     churned = sample.labels > 0
     cells = (predicted & churned, predicted & ~churned, ~predicted & churned, ~predicted & ~churned)
@@ -198,35 +110,40 @@ def decision_metrics(policy: DecisionPolicy) -> dict[str, Metric]:
     """Metrics of the decisions that a bundle takes: at its threshold, under its costs.
 
     `profit` is the expected profit per customer, contacted or not: each churner above the
-    threshold brings `policy.gain`, each other customer above it costs `policy.loss`.
+    threshold brings `policy.gain`, each other customer above it costs `policy.loss`. Where
+    customers have values of their own, samples must carry them. With `profit_metrics`.
     """
 
     def metric(name: str, title: str, value: Callable[[Confusion], Floats]) -> Metric:
-        return Metric(name, title, lambda s, c: value(confusion(s, c, policy.threshold)))
+        def replicates(sample: Sample, counts: Floats) -> Floats:
+            return value(confusion(sample, counts, policy.threshold_of(sample.values)))
 
-    def profit(cells: Confusion) -> Floats:
-        return policy.gain * cells.true_positives - policy.loss * cells.false_positives
+        return Metric(name, title, replicates)
+
+    def precision(cells: Confusion) -> Floats:
+        return ratio(cells.true_positives, cells.true_positives + cells.false_positives)
+
+    def recall(cells: Confusion) -> Floats:
+        return ratio(cells.true_positives, cells.true_positives + cells.false_negatives)
 
     metrics = (
-        metric("accuracy", "Accuracy", lambda m: _ratio(m.true_positives + m.true_negatives, m.rows)),
-        metric(
-            "precision", "Precision", lambda m: _ratio(m.true_positives, m.true_positives + m.false_positives)
-        ),
-        metric("recall", "Recall", lambda m: _ratio(m.true_positives, m.true_positives + m.false_negatives)),
+        metric("accuracy", "Accuracy", lambda m: ratio(m.true_positives + m.true_negatives, m.rows)),
+        metric("precision", "Precision", precision),
+        metric("recall", "Recall", recall),
         metric("f1", "F1 score", _f1),
-        metric("profit", "Expected profit per customer", lambda m: _ratio(profit(m), m.rows)),
+        Metric("profit", "Expected profit per customer", lambda s, c: _profit(policy, s, c)),
     )
-    return {one.name: one for one in metrics}
+    return {**{one.name: one for one in metrics}, **profit_metrics(policy)}
+
+
+def _profit(policy: DecisionPolicy, sample: Sample, counts: Floats) -> Floats:
+    contacted = sample.probabilities >= policy.threshold_of(sample.values)
+    return _mean(counts, np.where(contacted, policy.outcome(sample.labels, sample.values), 0.0))
 
 
 def _f1(cells: Confusion) -> Floats:
     wrong = cells.false_positives + cells.false_negatives
-    return _ratio(2 * cells.true_positives, 2 * cells.true_positives + wrong)
-
-
-def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    defined = denominator > 0
-    return np.where(defined, numerator / np.where(defined, denominator, 1.0), np.nan)
+    return ratio(2 * cells.true_positives, 2 * cells.true_positives + wrong)
 
 
 def _roc_auc(sample: Sample, counts: Floats) -> Floats:
@@ -234,7 +151,7 @@ def _roc_auc(sample: Sample, counts: Floats) -> Floats:
     before = np.concatenate((np.zeros((len(counts), 1)), positives[:, :-1]), axis=1)
     width = np.diff(negatives, axis=1, prepend=0.0)
     area = np.sum(width * (positives + before), axis=1) / 2
-    return _ratio(area, positives[:, -1] * negatives[:, -1])
+    return ratio(area, positives[:, -1] * negatives[:, -1])
 
 
 def _pr_auc(sample: Sample, counts: Floats) -> Floats:
@@ -242,11 +159,11 @@ def _pr_auc(sample: Sample, counts: Floats) -> Floats:
     found = positives + negatives
     precision = positives / np.where(found > 0, found, 1.0)
     area = np.sum(np.diff(positives, axis=1, prepend=0.0) * precision, axis=1)
-    return np.where(negatives[:, -1] > 0, _ratio(area, positives[:, -1]), np.nan)
+    return np.where(negatives[:, -1] > 0, ratio(area, positives[:, -1]), np.nan)
 
 
 def _log_loss(sample: Sample, counts: Floats) -> Floats:
-    p = np.clip(sample.probabilities, _EPSILON, 1 - _EPSILON)
+    p = np.clip(sample.probabilities, EPSILON, 1 - EPSILON)
     return _mean(counts, -np.log(np.where(sample.labels > 0, p, 1 - p)))
 
 
@@ -257,7 +174,7 @@ def _brier(sample: Sample, counts: Floats) -> Floats:
 def _spiegelhalter_z(sample: Sample, counts: Floats) -> Floats:
     p = sample.probabilities
     numerator = counts @ ((sample.labels - p) * (1 - 2 * p))
-    return _ratio(numerator, np.sqrt(counts @ ((1 - 2 * p) ** 2 * p * (1 - p))))
+    return ratio(numerator, np.sqrt(counts @ ((1 - 2 * p) ** 2 * p * (1 - p))))
 
 
 def _gain(sample: Sample, counts: Floats, share: float) -> Floats:
@@ -269,8 +186,8 @@ def _gain(sample: Sample, counts: Floats, share: float) -> Floats:
         wanted = share * float(total[-1])
         run = min(int(np.searchsorted(total, wanted)), len(total) - 1)
         start, found = (total[run - 1], tp[run - 1]) if run else (0.0, 0.0)
-        reached[i] = found + (wanted - start) * (tp[run] - found) / max(total[run] - start, _EPSILON)
-    return _ratio(reached, positives[:, -1])
+        reached[i] = found + (wanted - start) * (tp[run] - found) / max(total[run] - start, EPSILON)
+    return ratio(reached, positives[:, -1])
 
 
 def _calibration_slope(sample: Sample, counts: Floats) -> Floats:
@@ -289,7 +206,7 @@ def _calibration_intercept(sample: Sample, counts: Floats) -> Floats:
 
 
 def _mean(counts: Floats, values: Floats) -> Floats:
-    return _ratio(counts @ values, counts.sum(axis=1))
+    return ratio(counts @ values, counts.sum(axis=1))
 
 
 _ALL = (
@@ -302,7 +219,12 @@ _ALL = (
     Metric("spiegelhalter_z", "Spiegelhalter's z", _spiegelhalter_z, None, target=0.0),
     lift(10),
 )
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
-"""The metrics that need no threshold, by name."""
+_AT_DEFAULT_COSTS = profit_metrics(decision_policy(CostParams()))
+METRICS: dict[str, Metric] = {
+    **{metric.name: metric for metric in _ALL},
+    **{name: _AT_DEFAULT_COSTS[name] for name in ("empc", "mpc")},
+}
+"""The metrics that need no threshold, by name; EMPC and MPC are those of the default costs."""
 
 roc_auc, pr_auc, log_loss, brier, calibration_slope, calibration_intercept, spiegelhalter_z, _ = _ALL
+empc, mpc = METRICS["empc"], METRICS["mpc"]

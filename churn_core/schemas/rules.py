@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-__all__ = ["BlankMeans", "Condition", "Frozen", "Implies", "Scalar", "broken_rules", "rule_checker"]
+__all__ = ["BlankMeans", "Condition", "Frozen", "Implies", "Scalar", "added", "broken_rules", "rule_checker"]
 
 Scalar = StrictBool | StrictInt | StrictFloat | StrictStr
 
@@ -21,6 +21,15 @@ class Frozen(BaseModel):
     """Base of all settings and records: immutable, and closed to unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+def added(default: Any, **constraints: Any) -> Any:
+    """A field of a record that got it after files of it were written.
+
+    It is left out of what is written where it holds its default, so that older files keep their
+    bytes, and with them their digests.
+    """
+    return Field(default=default, exclude_if=lambda value: value == default, **constraints)
 
 
 class Condition(Frozen):

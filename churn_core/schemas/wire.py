@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from churn_core.schemas.rules import Scalar
+from churn_core.schemas.rules import Scalar, added
 from churn_core.schemas.spec import SchemaSpec
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ModelInfo",
     "ModelRef",
     "Problem",
+    "ProbabilityInterval",
     "ProblemField",
     "Reason",
     "RiskLevel",
@@ -99,14 +100,28 @@ class Reason(Answer):
     text: str
 
 
+class ProbabilityInterval(Answer):
+    """Bounds of the churn rate among customers who score like this one.
+
+    Attributes:
+        coverage: For what share of customers the bounds are to hold that rate.
+    """
+
+    low: float = Field(ge=0, le=1)
+    high: float = Field(ge=0, le=1)
+    coverage: float = Field(gt=0, lt=1)
+
+
 class ChurnPrediction(Answer):
     """The answer about one customer.
 
     Attributes:
         churn_probability: Calibrated probability of churn, from 0 to 1.
         churn_prediction: 1 where the probability reaches `threshold`.
-        threshold: The probability from which contacting the customer pays.
+        threshold: The probability from which contacting this customer pays: each has his own where
+            customers are worth different sums. 1 where it never pays.
         expected_profit: Expected profit of contacting this customer, in the currency of the costs.
+        interval: How sure the probability is; `None` where it was not asked for.
         reasons: Strongest first; empty where they were not asked for.
     """
 
@@ -116,6 +131,7 @@ class ChurnPrediction(Answer):
     churn_risk: RiskLevel
     threshold: float
     expected_profit: float
+    interval: ProbabilityInterval | None = added(None)
     reasons: tuple[Reason, ...] = ()
     model: ModelRef
     request_id: str = ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from churn_core import __version__
-from churn_core.bundle import Bundle
+from churn_core.bundle import Bundle, write_bundle
 from churn_core.schemas import FieldSpec, SchemaSpec
 
 __all__ = ["save_model"]
@@ -31,7 +30,7 @@ def save_model(bundle: Bundle, folder: Path) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         # MLflow names the copy after its source, and the store looks for `data/bundle`.
-        data = shutil.copytree(bundle.folder, Path(scratch) / "bundle")
+        data = write_bundle(Path(scratch) / "bundle", bundle.manifest, bundle.graph).folder
         mlflow.pyfunc.save_model(
             path=str(folder),
             loader_module=_LOADER,

@@ -50,14 +50,15 @@ class ChurnModel:
         policy = self._scorer.bundle.decision
         columns = read_columns(self._scorer.bundle.schema_spec, customers)
         probability = self._scorer.probabilities(columns.raw).astype(np.float64)
+        values = policy.values(columns.raw)
         level = (probability >= policy.medium_risk).astype(int) + (probability >= policy.high_risk)
         nan = np.where(columns.valid, 0.0, np.nan)
         return pd.DataFrame(
             {
                 "churn_probability": probability + nan,
-                "churn_prediction": (probability >= policy.threshold) + nan,
+                "churn_prediction": (probability >= policy.threshold_of(values)) + nan,
                 "churn_risk": _LEVELS[np.where(columns.valid, level, _REFUSED)],
-                "expected_profit": policy.expected_profit(probability) + nan,
+                "expected_profit": policy.expected_profit(probability, values) + nan,
                 "error": _errors(columns),
             },
             index=customers.index,

@@ -153,6 +153,9 @@ def _tags(manifest: Manifest) -> dict[str, str]:
         "train_digest": lineage.train_digest,
         "holdout_digest": lineage.holdout_digest,
         "params_digest": lineage.params_digest,
+        "policy_digest": manifest.decision.digest,
+        "policy_version": str(manifest.decision.version),
+        "parent_bundle": lineage.parent,
         "mlflow.source.git.commit": lineage.git_commit.removesuffix("+dirty"),
         "git_commit": lineage.git_commit,
     }

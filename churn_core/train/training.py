@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from churn_core import registry
 from churn_core.bundle.io import Bundle, write_bundle
 from churn_core.bundle.manifest import DerivedRef, Interval, Manifest, MemberRef
-from churn_core.bundle.policy import decision_policy
+from churn_core.bundle.policy import check_value_field, decision_policy
 from churn_core.errors import TrainingError
 from churn_core.features import Encoder, derived_features, read_columns, reference
 from churn_core.gate.bootstrap import bootstrap
@@ -21,6 +21,7 @@ from churn_core.gate.metrics import METRICS
 from churn_core.params import Params
 from churn_core.protocols import Member, Progress, TrainedModel, TrainingData
 from churn_core.schemas import SchemaSpec
+from churn_core.train.band import fit_band
 from churn_core.train.blend import blend, to_log_odds
 from churn_core.train.calibrate import cross_fitted, fit_calibration
 from churn_core.train.export import export_graph
@@ -50,6 +51,7 @@ def train(params: Params, root: Path, progress: Progress) -> Bundle:
     """See `churn_core.train.run`."""
     spec: SchemaSpec = registry.get("schemas", params.schema_name).spec
     trainer = registry.get("trainers", params.train.trainer)()
+    check_value_field(params.costs, spec)
     encoder = Encoder(spec, derived_features(params.features.derived))
     prepared = load_prepared(root, spec, params)
     for folder in (root / CANDIDATE.parent, root / LEADERBOARD.parent):
@@ -99,17 +101,19 @@ def _assemble(
     graph = export_graph(members, calibration, len(encoder.names))
     holdout = encoder.encode(read_columns(prepared.spec, prepared.holdout_features).raw)
     parity = check_parity(graph, members, calibration, np.concatenate([data.matrix, holdout]))
+    typical = reference(read_columns(prepared.spec, prepared.train.table).raw)
     manifest = Manifest(
         name=params.mlflow.model,
         schema=prepared.spec,
         schema_fingerprint=prepared.spec.fingerprint,
         features=encoder.names,
         derived=_derived(params.features.derived),
-        reference=reference(read_columns(prepared.spec, prepared.train.table).raw),
+        reference=typical,
         trainer=params.train.trainer,
         members=tuple(_ref(member) for member in members),
         calibration=calibration,
-        decision=decision_policy(params.costs),
+        band=fit_band(calibration.slope * odds + calibration.intercept, data.labels, params.train.interval),
+        decision=decision_policy(params.costs, typical),
         metrics=_metrics(params, odds, data),
         parity=parity,
         lineage=lineage(params, prepared, [*packages, *map(_package, members)], root),

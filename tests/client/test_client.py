@@ -193,7 +193,7 @@ def test_answers_of_a_newer_service_are_understood(customer: IbmTelcoCustomer) -
     service = FakeChurnService()
     service.client().predict(customer)
     content = service.handle(service.requests[0]).content
-    newer = Response(200, content[:-1] + b', "interval": {"low": 0.1, "high": 0.2}}')
+    newer = Response(200, content[:-1] + b', "uplift": {"low": 0.1, "high": 0.2}}')
     client = ChurnClient("http://newer", transport=_Odd(newer))
     assert client.predict(customer).churn_probability == 0.5
 

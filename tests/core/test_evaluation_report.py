@@ -13,6 +13,7 @@ import pytest
 
 from churn_core.bundle import Manifest, decision_policy
 from churn_core.bundle.manifest import Interval
+from churn_core.features import FieldReference
 from churn_core.params import CostParams
 from churn_core.protocols import LeaderboardRow
 from churn_core.schemas import TelcoVisionCustomer
@@ -307,11 +308,27 @@ def test_worth_and_rule_in_words() -> None:
         "contacted": interval(0.54, 0.5, 0.6),
         "profit": interval(10.0, 8.6, 11.4),
         "profit_all": interval(6.8, 5.0, 8.0),
+        "mpc": interval(10.5, 9.0, 12.0),
+        "mpc_fraction": interval(0.61, 0.5, 0.7),
     }
-    contacted, others = sentences.worth(metrics)
+    contacted, others, best = sentences.worth(metrics)
     assert "10.00 USD per customer of the whole base (95 % interval 8.60 to 11.40 USD)" in contacted
     assert "10,000 USD for the 1,000 customers" in contacted
     assert "6.80 USD" in others
+    assert "would have contacted 61\u00a0%, worth 10.50 USD per customer" in best
+
+
+def test_the_rule_where_customers_are_worth_different_sums() -> None:
+    costs = CostParams(value_field="charges", value_months=10)
+    typical = (FieldReference(field="charges", typical=20.0, quantiles=(1.0, 90.0)),)
+    rule, money_behind, each = sentences.whom_to_call(decision_policy(costs, typical))
+    assert tied(rule).startswith(
+        "Contact a customer worth 200.00 EUR whose probability of churn is 16.4\u00a0% or more."
+    )
+    assert "worth 200.00 EUR; the contact costs 1.00 EUR" in money_behind
+    assert each.startswith("Each customer is worth charges times 10; the more he is worth, the lower")
+    fixed = decision_policy(costs.model_copy(update={"threshold": 0.5}), typical)
+    assert sentences.whom_to_call(fixed)[2].endswith("the threshold is the same for all.")
 
 
 def test_every_metric_has_a_meaning(evaluation: Evaluation) -> None:

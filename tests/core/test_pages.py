@@ -1,4 +1,4 @@
-"""The examples of the pages about schemas and plugins run and give what the pages say."""
+"""The examples of the pages about schemas, plugins and decisions run and give what the pages say."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["schemas.md", "plugins.md"])
-def test_examples_run(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "shows_tests"), [("schemas.md", True), ("plugins.md", True), ("decisions.md", False)]
+)
+def test_examples_run(page: str, *, shows_tests: bool) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     names: dict[str, Any] = {"__name__": f"example_of_{page.partition('.')[0]}"}
     blocks = [(match[1], match[2], text[: match.start()].count("\n")) for match in BLOCK.finditer(text)]
@@ -25,7 +27,7 @@ def test_examples_run(page: str) -> None:
         else:
             _compare(page, code, line, names)
     tests = [name for name in names if name.startswith("test_")]
-    assert tests
+    assert bool(tests) == shows_tests
     for name in tests:
         names[name]()
 

@@ -12,6 +12,7 @@ from churn_core.errors import BundleError, FeatureError
 from churn_core.gate.bootstrap import paired_bootstrap
 from churn_core.gate.evidence import Contender, EvaluationData, Evidence
 from churn_core.gate.metrics import METRICS
+from churn_core.gate.profit import profit_metrics
 from churn_core.gate.verdict import Bound, CheckResult, Estimate
 from churn_core.schemas.rules import Frozen
 
@@ -72,8 +73,12 @@ class NotWorseThanChampion(Frozen):
         except (BundleError, FeatureError) as error:
             sentence = f"The candidate cannot be compared with the champion: {error}."
             return CheckResult(status=self.incomparable, sentence=sentence)
+        # One set of prices for both: those of the candidate, which are to hold from now on.
+        policy = evidence.manifest.decision
+        metrics, values = {**METRICS, **profit_metrics(policy)}, policy.values(evidence.raw)
         found = {
-            name: paired_bootstrap(evidence.labels, candidate, rival, METRICS[name]) for name in self.margins
+            name: paired_bootstrap(evidence.labels, candidate, rival, metrics[name], values=values)
+            for name in self.margins
         }
         return self._result(found, seen=_may_have_seen(champion, evidence.data))
 

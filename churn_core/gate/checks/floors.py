@@ -48,9 +48,11 @@ class Floors(RootModel[dict[str, FiniteFloat | _Range]]):
 
     def check(self, evidence: Evidence) -> CheckResult:
         bounds = self.root or DEFAULT
-        available = {**METRICS, **decision_metrics(evidence.manifest.decision)}
+        policy = evidence.manifest.decision
+        available = {**METRICS, **decision_metrics(policy)}
         metrics = {name: available[name] for name in bounds}
-        found = bootstrap(evidence.labels, evidence.probabilities, metrics)
+        values = policy.values(evidence.raw)
+        found = bootstrap(evidence.labels, evidence.probabilities, metrics, values=values)
         judged = [_judge(metrics[name], found[name], bound) for name, bound in bounds.items()]
         finite = {name: interval for name, interval in found.items() if _is_finite(interval)}
         return CheckResult(

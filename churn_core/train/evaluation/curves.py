@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from churn_core.bundle import DecisionPolicy
 from churn_core.gate.metrics import Confusion, Sample
+from churn_core.gate.profit import profit_curve
 from churn_core.train.evaluation.groups import wilson
 
 __all__ = ["Rows", "calibration", "confusion_rows", "gains", "pr", "rounded", "roc", "scores"]
@@ -50,14 +51,15 @@ def pr(sample: Sample) -> Rows:
 def gains(sample: Sample, policy: DecisionPolicy) -> Rows:
     """For each percent of customers, riskiest first: share of all churners among them, lift, profit.
 
-    `profit` is per customer of the whole sample, had exactly that share been contacted. Among
-    equal probabilities, the mean over all orders counts.
+    `profit` is per customer of the whole sample, had exactly that share been contacted, the most
+    profitable first. Among equal customers, the mean over all orders counts.
     """
     positives, negatives = sample.cumulated(sample.counts())
     total = np.append(0.0, (positives + negatives)[0])
     shares = np.arange(101) / 100
     found = np.interp(shares * total[-1], total, np.append(0.0, positives[0]))
-    value = (policy.gain + policy.loss) * found / total[-1] - policy.loss * shares
+    curve = profit_curve(sample, policy)
+    value = np.interp(shares, curve.share, curve.value)
     return [
         {
             "percent": percent,

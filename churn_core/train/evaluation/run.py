@@ -99,21 +99,22 @@ def evaluate(params: Params, root: str | Path = ".", progress: Progress | None =
 def measure(scorer: Scorer, holdout: Holdout) -> Numbers:
     """All numbers about one scored hold-out."""
     manifest, policy = scorer.bundle, scorer.bundle.decision
-    labels, probabilities = holdout.labels, holdout.probabilities
-    sample = Sample(labels, probabilities)
-    metrics = metrics_content(manifest, labels, probabilities)
+    labels, probabilities, values = holdout.labels, holdout.probabilities, policy.values(holdout.raw)
+    sample = Sample(labels, probabilities, values)
+    cells = confusion(sample, sample.counts(), policy.threshold_of(sample.values))
+    metrics = metrics_content(manifest, labels, probabilities, values=values)
     gains = curves.gains(sample, policy)
     tables = {
         "roc": curves.roc(sample),
         "pr": curves.pr(sample),
-        "confusion": curves.confusion_rows(confusion(sample, sample.counts(), policy.threshold)),
+        "confusion": curves.confusion_rows(cells),
         "calibration": curves.calibration(sample),
         "scores": curves.scores(sample),
         "gains": _two_columns(gains, "gain"),
         "lift": _two_columns(gains[1:], "lift"),
         "profit": _two_columns(gains, "profit"),
-        "deciles": deciles(labels, probabilities, policy),
-        "risk": risk_levels(labels, probabilities, policy),
+        "deciles": deciles(labels, probabilities, policy, values=values),
+        "risk": risk_levels(labels, probabilities, policy, values),
         "slices": slices(holdout.raw, labels, probabilities),
         "importance": importance(holdout.raw, labels, scorer.probabilities),
     }

@@ -48,23 +48,27 @@ def replicates_for(rows: int) -> int:
 
 def headline(policy: DecisionPolicy) -> dict[str, Metric]:
     """The metrics of `metrics.json`, in its order."""
-    threshold = policy.threshold
 
     def contacted(sample: Sample, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return counts @ (sample.probabilities >= threshold).astype(np.float64) / counts.sum(axis=1)
+        chosen = sample.probabilities >= policy.threshold_of(sample.values)
+        return counts @ chosen.astype(np.float64) / counts.sum(axis=1)
+
+    def everybody(sample: Sample, counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return counts @ policy.outcome(sample.labels, sample.values) / counts.sum(axis=1)
 
     decisions = decision_metrics(policy)
-    everybody = decision_metrics(policy.model_copy(update={"threshold": 0.0}))["profit"]
     more = (
         top_rate(10),
-        *(metric for name, metric in decisions.items() if name != "profit"),
+        *(decisions[name] for name in ("accuracy", "precision", "recall", "f1")),
         Metric("contacted", "Share of customers at or above the threshold", contacted, None),
         decisions["profit"],
-        Metric("profit_all", "Expected profit per customer if all are contacted", everybody.replicates),
+        Metric("profit_all", "Expected profit per customer if all are contacted", everybody),
+        *(decisions[name] for name in ("mpc", "mpc_fraction", "empc", "empc_fraction")),
         _RATE,
         _MEAN,
     )
-    return {**METRICS, **{metric.name: metric for metric in more}}
+    plain = {name: metric for name, metric in METRICS.items() if name not in decisions}
+    return {**plain, **{metric.name: metric for metric in more}}
 
 
 def metrics_content(
@@ -72,19 +76,22 @@ def metrics_content(
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
     replicates: int | None = None,
+    values: NDArray[np.float64] | None = None,
 ) -> dict[str, Any]:
-    """The content of `metrics.json`."""
-    sample = Sample(labels, probabilities)
+    """The content of `metrics.json`; `values` is what each customer is worth."""
+    sample = Sample(labels, probabilities, values)
     policy = manifest.decision
     replicates = replicates or replicates_for(len(labels))
-    found = bootstrap(labels, probabilities, headline(policy), replicates, _SEED)
-    cells = confusion(sample, sample.counts(), policy.threshold)
+    found = bootstrap(labels, probabilities, headline(policy), replicates, _SEED, values=values)
+    cells = confusion(sample, sample.counts(), policy.threshold_of(sample.values))
     z = found["spiegelhalter_z"].value
     return {
         "bundle": manifest.digest,
         "schema": manifest.schema_spec.name,
         "dataset": manifest.lineage.dataset,
         "intervals": f"95 % percentile bootstrap, {replicates:,} replicates, seed {_SEED}",
+        "policy": policy.digest,
+        "policy_version": policy.version,
         "currency": policy.costs.currency,
         "holdout_rows": len(labels),
         "holdout_churners": int(labels.sum()),
@@ -103,18 +110,21 @@ def deciles(
     probabilities: NDArray[np.float64],
     policy: DecisionPolicy,
     replicates: int | None = None,
+    values: NDArray[np.float64] | None = None,
 ) -> Rows:
     """Tenths of the customers, the riskiest first; gain and lift count from the first tenth on."""
-    sample = Sample(labels, probabilities)
+    sample = Sample(labels, probabilities, values)
     gains = {f"{percent}": gain(percent) for percent in range(10, 101, 10)}
     reached = bootstrap(labels, probabilities, gains, replicates or replicates_for(len(labels)), _SEED)
     cuts = [round(len(sample) * tenth / 10) for tenth in range(11)]
-    churners = _churners_among(sample, cuts)
+    churners = _sum_over(sample, sample.labels, cuts)
+    profits = _sum_over(sample, policy.outcome(sample.labels, sample.values), cuts)
     rows: Rows = []
     for tenth in range(1, 11):
         start, stop = cuts[tenth - 1], cuts[tenth]
         interval = reached[f"{tenth * 10}"]
         rate = _rate(churners[tenth] - churners[tenth - 1], stop - start)
+        profit = (profits[tenth] - profits[tenth - 1]) / (stop - start) if stop > start else None
         rows.append(
             {
                 "decile": tenth,
@@ -122,16 +132,20 @@ def deciles(
                 **rate,
                 **_plain(interval, "gain"),
                 **_plain(interval, "lift", 10 / tenth),
-                "profit_per_contact": _profit(policy, rate["churn_rate"]),
+                "profit_per_contact": rounded(profit),
             }
         )
     return rows
 
 
 def risk_levels(
-    labels: NDArray[np.int64], probabilities: NDArray[np.float64], policy: DecisionPolicy
+    labels: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    policy: DecisionPolicy,
+    values: NDArray[np.float64] | None = None,
 ) -> Rows:
     """Customers by the risk that the bundle names, with the churn rate found among them."""
+    outcome = policy.outcome(labels, values)
     rows: Rows = []
     for group in risk_groups(probabilities, policy):
         members = group.members
@@ -141,7 +155,7 @@ def risk_levels(
                 "risk": group.name,
                 **_described(probabilities[members]),
                 **rate,
-                "profit_per_contact": _profit(policy, rate["churn_rate"]),
+                "profit_per_contact": rounded(outcome[members].mean()) if members.any() else None,
             }
         )
     return rows
@@ -194,11 +208,6 @@ def _rate(churners: float, customers: int) -> dict[str, float | None]:
     return {"churn_rate": rounded(rate), "churn_rate_low": rounded(low), "churn_rate_high": rounded(high)}
 
 
-def _profit(policy: DecisionPolicy, rate: float | None) -> float | None:
-    return None if rate is None else rounded(policy.expected_profit(rate))
-
-
-def _churners_among(sample: Sample, first: Sequence[int]) -> NDArray[np.float64]:
-    """Churners among the `first` customers, the mean over all orders of equal probabilities."""
-    positives, negatives = sample.cumulated(sample.counts())
-    return np.interp(first, np.append(0.0, (positives + negatives)[0]), np.append(0.0, positives[0]))
+def _sum_over(sample: Sample, column: NDArray[np.float64], first: Sequence[int]) -> NDArray[np.float64]:
+    """Sum over the `first` customers, the mean over all orders of equal probabilities."""
+    return np.interp(first, np.append(0, sample.ends + 1), np.append(0.0, np.cumsum(column)[sample.ends]))

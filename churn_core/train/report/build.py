@@ -25,7 +25,18 @@ from churn_core.train.report import sentences
 
 __all__ = ["render", "write_report"]
 
-_SHARES = {"accuracy", "precision", "recall", "top_rate_10", "churn_rate", "mean_probability", "contacted"}
+_SHARES = {
+    "accuracy",
+    "churn_rate",
+    "contacted",
+    "empc_fraction",
+    "mean_probability",
+    "mpc_fraction",
+    "precision",
+    "recall",
+    "top_rate_10",
+}
+_TWO_DIGITS = ("profit", "lift", "calibration", "spiegelhalter", "empc", "mpc")
 
 
 def write_report(folder: Path, manifest: Manifest) -> Path:
@@ -111,7 +122,7 @@ def _value(metric: Metric, value: float | None) -> str:
 
 
 def _digits(metric: Metric) -> int:
-    return 2 if metric.name.startswith(("profit", "lift", "calibration", "spiegelhalter")) else 3
+    return 2 if metric.name.startswith(_TWO_DIGITS) else 3
 
 
 def _slices(numbers: Numbers) -> list[tuple[str, list[dict[str, Any]]]]:

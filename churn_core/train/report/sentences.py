@@ -29,6 +29,10 @@ MEANINGS = {
     "profit": "Per customer of the whole base, if all at or above the threshold are contacted.",
     "profit_all": "The same, if every customer is contacted.",
     "contacted": "Share of the whole base that would be contacted.",
+    "mpc": "What the best cut-off on these customers would have brought: no threshold brings more.",
+    "mpc_fraction": "How many customers that best cut-off contacts.",
+    "empc": "The same when the share that accepts is uncertain and the cut-off follows it.",
+    "empc_fraction": "How many customers that contacts on average.",
     "churn_rate": "Share of the hold-out who left.",
     "mean_probability": "What the model expects the churn rate to be.",
 }
@@ -106,23 +110,37 @@ def worth(metrics: Mapping[str, Any]) -> list[str]:
         f"Contacting everybody would be worth {money(metrics['profit_all']['value'], currency)} per "
         "customer, contacting nobody nothing."
     )
-    return [contacted, others]
+    best = (
+        "The best cut-off on these very customers would have contacted "
+        f"{share(metrics['mpc_fraction']['value'])}, worth {money(metrics['mpc']['value'], currency)} per "
+        "customer; with hindsight, no cut-off brings more."
+    )
+    return [contacted, others, best]
 
 
 def whom_to_call(policy: DecisionPolicy) -> list[str]:
     """The rule by which the bundle decides, and the money behind it."""
     costs, currency = policy.costs, policy.costs.currency
-    acceptance = costs.acceptance_alpha / (costs.acceptance_alpha + costs.acceptance_beta)
+    by_value = bool(costs.value_field)
+    worth_of = f"a customer worth {money(policy.typical_value, currency)}" if by_value else "a customer"
     reason = (
         "From there on contact brings more than it costs."
         if costs.threshold == "profit"
         else "This threshold is set by hand in the parameters."
     )
-    rule = f"Contact a customer whose probability of churn is {share(policy.threshold, 1)} or more. {reason}"
+    rule = f"Contact {worth_of} whose probability of churn is {share(policy.threshold, 1)} or more. {reason}"
     money_behind = (
         f"A customer who would leave and is contacted brings {money(policy.gain, currency)} on average: "
-        f"{share(acceptance)} accept an offer of {money(costs.offer_cost, currency)} and stay, worth "
-        f"{money(costs.customer_value, currency)}; the contact costs {money(costs.contact_cost, currency)}. "
+        f"{share(policy.acceptance)} accept an offer of {money(costs.offer_cost, currency)} and stay, worth "
+        f"{money(policy.typical_value, currency)}; the contact costs {money(costs.contact_cost, currency)}. "
         f"A customer who would have stayed costs {money(policy.loss, currency)}."
     )
-    return [rule, money_behind]
+    return [rule, money_behind, *([_by_value(policy)] if by_value else [])]
+
+
+def _by_value(policy: DecisionPolicy) -> str:
+    costs = policy.costs
+    each = f"Each customer is worth {costs.value_field} times {costs.value_months:g}"
+    if costs.threshold == "profit":
+        return f"{each}; the more he is worth, the lower the probability from which he is contacted."
+    return f"{each}; the threshold is the same for all."
