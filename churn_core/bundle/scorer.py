@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.manifest import Manifest
-from churn_core.bundle.reasons import Explainer
-from churn_core.bundle.session import Graph
+from churn_core.bundle.reasons import Explainer, Shares, TabulatedShares
+from churn_core.bundle.sampling import SampledShares
+from churn_core.bundle.session import Graph, SharesGraph
 from churn_core.errors import BundleError, FeatureError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
-from churn_core.schemas import ChurnPrediction, Customer, ModelRef, Reason, customer_class
+from churn_core.schemas import ChurnPrediction, Customer, LanguageName, ModelRef, Reason, customer_class
 
 __all__ = ["Scorer"]
 
@@ -26,6 +28,7 @@ class Scorer:
         bundle: The bundle's manifest.
         customer_class: Validates customers of the bundle's schema.
         model: Name, version and digest, as every answer carries them.
+        base: Log-odds of an average customer; with a customer's shares it adds up to his.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
@@ -45,39 +48,55 @@ class Scorer:
         self._encoder = _encoder(manifest)
         self._reader = RawReader(manifest.schema_spec)
         self._graph = Graph(bundle.graph, len(manifest.features), threads)
-        self._explainer = Explainer(manifest.schema_spec, manifest.reference, self.probabilities)
         self._policy = manifest.decision
+        shares = self._shares(bundle, threads)
+        self._explainer = Explainer(manifest.schema_spec, shares, self._policy.costs.currency)
+        self.base = self._explainer.base
         self.predict(manifest.schema_spec.example())
 
-    def predict(self, customer: Customer | Mapping[str, Any], explain: bool = True) -> ChurnPrediction:
+    def predict(
+        self,
+        customer: Customer | Mapping[str, Any],
+        explain: bool = True,
+        language: LanguageName = "en",
+    ) -> ChurnPrediction:
         """The answer about one customer.
+
+        Args:
+            explain: Whether to give the strongest reasons.
+            language: Of the reasons' texts.
 
         Raises:
             InvalidCustomer: A mapping does not fit the schema.
+            SchemaError: There are no texts in this language.
         """
-        valid = self.customer_class.parse(customer)
-        raw = self._reader.read((valid,))
-        probability = float(self.probabilities(raw)[0])
-        reasons = self._explainer.reasons(raw) if explain else ()
-        return self._answer(valid.customer_id, probability, reasons)
+        return self.predict_many((customer,), explain, language)[0]
 
     def predict_many(
-        self, customers: Iterable[Customer | Mapping[str, Any]], explain: bool = False
+        self,
+        customers: Iterable[Customer | Mapping[str, Any]],
+        explain: bool = False,
+        language: LanguageName = "en",
     ) -> list[ChurnPrediction]:
         """Answers in the order of `customers`, computed at once.
 
         Raises:
             InvalidCustomer: One does not fit the schema.
+            SchemaError: There are no texts in this language.
         """
         valid = [self.customer_class.parse(customer) for customer in customers]
         raw = self._reader.read(valid)
-        probabilities = self.probabilities(raw).tolist()
-        answers: list[ChurnPrediction] = []
-        for index, (customer, probability) in enumerate(zip(valid, probabilities, strict=True)):
-            one = RawTable(raw.spec, raw.values[index : index + 1])
-            reasons = self._explainer.reasons(one) if explain else ()
-            answers.append(self._answer(customer.customer_id, probability, reasons))
-        return answers
+        matrix = self._encoder.encode(raw)
+        probability = self._graph(matrix)
+        reasons: Iterable[Sequence[Reason]] = repeat(())
+        if explain:
+            shares = self._explainer.shares(raw, matrix, probability)
+            tell = self._explainer.reasons
+            reasons = (tell(v, s, language) for v, s in zip(raw.values, shares, strict=True))
+        return [
+            self._answer(customer.customer_id, p, why)
+            for customer, p, why in zip(valid, probability.tolist(), reasons, strict=False)
+        ]
 
     def score_arrow(self, batch: Any) -> Any:
         """Score canonical columns at once.
@@ -104,9 +123,25 @@ class Scorer:
         return self._graph(self._encoder.encode(raw))
 
     def explain(self, customer: Customer | Mapping[str, Any]) -> dict[str, float]:
-        """Every field's effect in log-odds, by name."""
+        """Every field's share in log-odds, by name; with `base` they add up to the customer's log-odds.
+
+        Raises:
+            InvalidCustomer: A mapping does not fit the schema.
+        """
         raw = self._reader.read((self.customer_class.parse(customer),))
-        return dict(zip(raw.spec.names, self._explainer.effects(raw).tolist(), strict=True))
+        return dict(zip(raw.spec.names, self.shares(raw)[0].tolist(), strict=True))
+
+    def shares(self, raw: RawTable) -> NDArray[np.float64]:
+        """Every field's share in log-odds, `[rows, fields]`; see `explain`."""
+        matrix = self._encoder.encode(raw)
+        return self._explainer.shares(raw, matrix, self._graph(matrix))
+
+    def _shares(self, bundle: Bundle, threads: int) -> Shares:
+        spec, about = self.bundle.schema_spec, self.bundle.reasons
+        if about is None:
+            return SampledShares(spec, self.bundle.reference, self.probabilities)
+        columns = len(self.bundle.features)
+        return TabulatedShares(SharesGraph(bundle.reasons, columns, len(spec.fields), threads), about.base)
 
     def _answer(self, customer_id: str, probability: float, reasons: Sequence[Reason]) -> ChurnPrediction:
         policy = self._policy

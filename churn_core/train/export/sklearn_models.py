@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.train.blend import SMALLEST
+from churn_core.train.blend import LIMIT, SMALLEST
 from churn_core.train.export.forest import Forest, Tree, add_forest, not_above
 from churn_core.train.export.graph import GraphBuilder
 
@@ -85,10 +85,11 @@ def naive_bayes(model: Any, scale: Scale, graph: GraphBuilder) -> str:
 
 
 def single_tree(model: Any, scale: Scale) -> Forest:
-    """A decision tree, with the log-odds of its leaves' class shares."""
+    """A decision tree, with the log-odds of its leaves' class shares, limited as a member's are."""
     tree = _shares(model.tree_, scale, 1)
     logs = np.log(np.maximum(tree.value, SMALLEST))
-    return Forest((replace(tree, value=logs[:, 1:] - logs[:, :1]),), 0.0)
+    odds = np.clip(logs[:, 1:] - logs[:, :1], -LIMIT, LIMIT)
+    return Forest((replace(tree, value=odds),), 0.0)
 
 
 def forest(model: Any, scale: Scale, graph: GraphBuilder) -> str:
