@@ -88,35 +88,38 @@ class Scorer:
         raw = self._reader.read(valid)
         matrix = self._encoder.encode(raw)
         probability = self._graph(matrix)
-        reasons: Iterable[Sequence[Reason]] = repeat(())
-        if explain:
-            shares = self._explainer.shares(raw, matrix, probability)
-            tell = self._explainer.reasons
-            reasons = (tell(v, s, language) for v, s in zip(raw.values, shares, strict=True))
+        reasons = self._reasons(raw, matrix, probability, language) if explain else repeat(())
         return [
             self._answer(customer.customer_id, p, why)
             for customer, p, why in zip(valid, probability.tolist(), reasons, strict=False)
         ]
 
-    def score_arrow(self, batch: Any) -> Any:
+    def score_arrow(self, batch: Any, reasons: int = 0, language: LanguageName = "en") -> Any:
         """Score canonical columns at once.
 
         Args:
             batch: A `pyarrow` `RecordBatch` or `Table` with a column for every field of the
                 schema; `customer_id` is passed on if present.
+            reasons: How many reasons to give for each customer; they cost more than the score.
+            language: Of their texts.
 
         Returns:
             A `RecordBatch` with columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
-            `expected_profit` and `error`, row for row. A row that does not fit the schema has
-            its fault in `error`, and nulls.
+            `expected_profit`, `reasons` (where asked for: lists of `feature`, `value` as text, `effect`
+            and `text`) and `error`, row for row. A row that does not fit the schema has its
+            fault in `error`, and nulls.
 
         Raises:
             FeatureError: A column is missing.
+            SchemaError: There are no texts in this language.
         """
         from churn_core.bundle.arrow import scored_batch
 
         columns = read_columns(self.bundle.schema_spec, batch)
-        return scored_batch(batch, columns, self.probabilities(columns.raw), self._policy)
+        matrix = self._encoder.encode(columns.raw)
+        probability = self._graph(matrix)
+        why = self._reasons(columns.raw, matrix, probability, language, reasons) if reasons else None
+        return scored_batch(batch, columns, probability, self._policy, why)
 
     def probabilities(self, raw: RawTable) -> NDArray[np.float32]:
         """Calibrated probabilities, float32 `[rows]`."""
@@ -135,6 +138,20 @@ class Scorer:
         """Every field's share in log-odds, `[rows, fields]`; see `explain`."""
         matrix = self._encoder.encode(raw)
         return self._explainer.shares(raw, matrix, self._graph(matrix))
+
+    def _reasons(
+        self,
+        raw: RawTable,
+        matrix: NDArray[np.float32],
+        probability: NDArray[np.float32],
+        language: LanguageName,
+        most: int = 5,
+    ) -> Iterable[tuple[Reason, ...]]:
+        shares = self._explainer.shares(raw, matrix, probability)
+        return (
+            self._explainer.reasons(values, own, language, most)
+            for values, own in zip(raw.values, shares, strict=True)
+        )
 
     def _shares(self, bundle: Bundle, threads: int) -> Shares:
         spec, about = self.bundle.schema_spec, self.bundle.reasons

@@ -21,6 +21,8 @@ __all__ = ["INPUT", "OUTPUT", "SHARES", "Graph", "SharesGraph"]
 
 INPUT, OUTPUT, SHARES = "features", "probability", "shares"
 
+_NUMBERS = {"float": "float32", "double": "float64"}
+
 
 class _Session:
     """An ONNX model with input `features` float32 `[rows, columns]` and one output.
@@ -43,10 +45,10 @@ class _Session:
             raise BundleError(f"{file} must take one float32 input {INPUT!r} of {columns} columns")
 
     def _must_give(self, name: str, kind: str, axes: list[int]) -> None:
-        found = [(o.name, o.type, list(o.shape)[1:]) for o in self._session.get_outputs()]
-        if found != [(name, f"tensor({kind})", axes)] or not self._session.get_outputs()[0].shape:
-            shape = ", ".join(["rows", *map(str, axes)])
-            raise BundleError(f"{self._file} must give one {kind} output {name!r} of shape [{shape}]")
+        found = [(o.name, o.type, len(o.shape), list(o.shape)[1:]) for o in self._session.get_outputs()]
+        if found != [(name, f"tensor({kind})", 1 + len(axes), axes)]:
+            shape, number = ", ".join(["rows", *map(str, axes)]), _NUMBERS[kind]
+            raise BundleError(f"{self._file} must give one {number} output {name!r} of shape [{shape}]")
 
 
 class Graph(_Session):

@@ -5,20 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import permutations
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churn_core.bundle import Bundle, write_bundle
 from churn_core.bundle.manifest import Calibration
-from churn_core.features import Encoder, RawTable, derived_features
+from churn_core.features import Encoder, RawTable, derived_features, reference
 from churn_core.protocols import Member, TrainingData
 from churn_core.schemas import Category, Customer, Flag, Numeric
 from churn_core.train.blend import blended_log_odds
 from churn_core.train.candidates import fit
+from churn_core.train.export import export_graph
 from churn_core.train.folds import stratified_folds
+from churn_core.train.reasons import export_reasons
+from tests.support.bundles import logistic_bundle
 
-__all__ = ["PLATT", "PhoneCustomer", "brute_force", "customers", "encoder_of", "fitted", "member", "score"]
+__all__ = [
+    "PLATT",
+    "PhoneCustomer",
+    "brute_force",
+    "customers",
+    "encoder_of",
+    "fitted",
+    "member",
+    "phone_bundle",
+    "score",
+]
 
 PLATT = Calibration(method="platt", slope=1.3, intercept=-0.4)
 
@@ -95,3 +110,14 @@ def brute_force(
             shares[field] += worth[code | 1 << field] - worth[code]
             code |= 1 << field
     return shares / len(orders)
+
+
+def phone_bundle(folder: Path, members: Sequence[Member], *derived: str) -> Bundle:
+    """A bundle of an ensemble for the small schema, with tables of shares."""
+    encoder, raw = encoder_of(*derived), customers(300)
+    graph = export_graph(members, PLATT, len(encoder.names))
+    tables, about = export_reasons(members, PLATT, encoder, raw, graph)
+    made = logistic_bundle(
+        folder, PhoneCustomer.spec, derived=derived, reasons=about, reference=reference(raw)
+    )
+    return write_bundle(folder, made.manifest, graph, tables)
