@@ -32,28 +32,21 @@ class SampledShares:
     """Shares by sampling; the same customer always gets the same.
 
     Attributes:
-        base: Mean log-odds of the customers drawn.
-        customers: Their raw values, `[draws, fields]`.
+        base: Mean log-odds of the customers in whose place others are put.
     """
 
-    def __init__(
-        self,
-        spec: SchemaSpec,
-        reference: Sequence[FieldReference],
-        predict: Probabilities,
-        draws: int = 16,
-    ) -> None:
-        """Draw customers and orders.
+    def __init__(self, spec: SchemaSpec, customers: NDArray[np.float64], predict: Probabilities) -> None:
+        """Draw an order, and its reverse, for each customer.
 
         Args:
-            draws: How many; one question to the graph has about `2 * draws * fields` rows.
+            customers: Raw values, `[customers, fields]`; one question to the graph has
+                `2 * customers * fields` rows.
         """
         self._spec = spec
         self._predict = predict
-        self.customers = average_customers(spec, reference, draws)
-        self._taken, self._sums = _orders(draws, len(spec.fields))
-        self._others = np.repeat(self.customers, len(self._taken) // draws, axis=0)
-        self.base = float(self._odds(self.customers).mean())
+        self._taken, self._sums = _orders(*customers.shape)
+        self._others = np.repeat(customers, 2 * customers.shape[1], axis=0)
+        self.base = float(self._odds(customers).mean())
 
     def __call__(self, raw: RawTable, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         shares = [self._sums @ self._odds(np.where(self._taken, row, self._others)) for row in raw.values]
@@ -66,7 +59,7 @@ class SampledShares:
 
 
 def average_customers(
-    spec: SchemaSpec, reference: Sequence[FieldReference], draws: int
+    spec: SchemaSpec, reference: Sequence[FieldReference], draws: int = 16
 ) -> NDArray[np.float64]:
     """Customers whose fields have the distributions of training customers, independently.
 

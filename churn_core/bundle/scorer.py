@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.manifest import Manifest
 from churn_core.bundle.reasons import Explainer, Shares, TabulatedShares
-from churn_core.bundle.sampling import SampledShares
+from churn_core.bundle.sampling import SampledShares, average_customers
 from churn_core.bundle.session import Graph, SharesGraph
 from churn_core.errors import BundleError, FeatureError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
@@ -156,7 +156,7 @@ class Scorer:
     def _shares(self, bundle: Bundle, threads: int) -> Shares:
         spec, about = self.bundle.schema_spec, self.bundle.reasons
         if about is None:
-            return SampledShares(spec, self.bundle.reference, self.probabilities)
+            return SampledShares(spec, average_customers(spec, self.bundle.reference), self.probabilities)
         columns = len(self.bundle.features)
         return TabulatedShares(SharesGraph(bundle.reasons, columns, len(spec.fields), threads), about.base)
 

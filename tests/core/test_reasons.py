@@ -129,13 +129,14 @@ def test_sampling_comes_as_near_to_brute_force_as_it_draws() -> None:
     record = reference(customers(300))
 
     def error(draws: int) -> float:
-        sampled = SampledShares(SPEC, record, curved, draws)
+        others = average_customers(SPEC, record, draws)
+        sampled = SampledShares(SPEC, others, curved)
 
         def odds(values: NDArray[np.float64]) -> NDArray[np.float64]:
             p = curved(RawTable(SPEC, values)).astype(float)
             return np.log(p) - np.log1p(-p)
 
-        exact = [brute_force(odds, row, sampled.customers) for row in ASKED.values[:10]]
+        exact = [brute_force(odds, row, others) for row in ASKED.values[:10]]
         shares = sampled(ASKED, np.empty((0, 0), dtype=np.float32))[:10]
         assert np.abs(shares.sum(axis=1) - np.sum(exact, axis=1)).max() < 1e-6
         return float(np.sqrt(np.mean((shares - exact) ** 2)))
@@ -152,13 +153,14 @@ def test_sampling_is_exact_where_fields_act_in_pairs() -> None:
         odds = 0.01 * fee * (contract == 1) - 0.02 * tenure * autopay + 0.3 * calls
         return (1 / (1 + np.exp(-odds))).astype(np.float32)
 
-    sampled = SampledShares(SPEC, reference(customers(300)), paired, draws=6)
+    others = average_customers(SPEC, reference(customers(300)), 6)
+    sampled = SampledShares(SPEC, others, paired)
 
     def odds(values: NDArray[np.float64]) -> NDArray[np.float64]:
         p = paired(RawTable(SPEC, values)).astype(float)
         return np.log(p) - np.log1p(-p)
 
-    exact = [brute_force(odds, row, sampled.customers) for row in ASKED.values]
+    exact = [brute_force(odds, row, others) for row in ASKED.values]
     shares = sampled(ASKED, np.empty((0, 0), dtype=np.float32))
     assert np.abs(shares - exact).max() < 3e-6  # as float32 probabilities allow
 
