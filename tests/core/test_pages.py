@@ -1,4 +1,4 @@
-"""The examples of the pages about schemas and plugins run and give what the pages say."""
+"""The examples of the pages about schemas, plugins and reasons run and give what the pages say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["schemas.md", "plugins.md"])
+@pytest.mark.parametrize("page", ["schemas.md", "plugins.md", "reasons.md"])
 def test_examples_run(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     names: dict[str, Any] = {"__name__": f"example_of_{page.partition('.')[0]}"}

@@ -17,6 +17,7 @@ from churn_core.bundle.sentences import Sentences
 from churn_core.errors import BundleError, SchemaError
 from churn_core.features import RawTable, field_value, reference
 from churn_core.schemas import IbmTelcoCustomer, SchemaSpec, TelcoVisionCustomer
+from churn_core.schemas.rules import Scalar
 from tests.support.bundles import logistic_bundle
 from tests.support.reasons import PhoneCustomer, brute_force, customers, member, phone_bundle
 
@@ -24,7 +25,7 @@ SPEC = PhoneCustomer.spec
 ASKED = customers(40, seed=5)
 
 
-def people(raw: RawTable) -> list[dict[str, object]]:
+def people(raw: RawTable) -> list[dict[str, Scalar]]:
     """Raw customers as they come over the wire."""
     return [
         {"customer_id": f"C-{i}"} | {f.name: field_value(f, v) for f, v in zip(SPEC.fields, row, strict=True)}

@@ -58,10 +58,9 @@ def customers(rows: int, seed: int = 0) -> RawTable:
     tenure = rng.integers(0, 61, rows)
     contract = np.minimum(rng.integers(0, 3, rows), tenure // 12)
     fee = np.round(20 + 0.3 * tenure + rng.gamma(2.0, 10.0, rows), 2)
-    calls = rng.poisson(1.5, rows)
-    return RawTable(
-        PhoneCustomer.spec, np.column_stack([tenure, contract, fee, calls, rng.random(rows) < 0.4])
-    )
+    calls, autopay = rng.poisson(1.5, rows), rng.random(rows) < 0.4
+    values = np.column_stack([tenure, contract, fee, calls, autopay]).astype(np.float64)
+    return RawTable(PhoneCustomer.spec, values)
 
 
 def encoder_of(*derived: str) -> Encoder:
