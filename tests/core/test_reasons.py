@@ -56,7 +56,14 @@ def bare(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return Scorer(write_bundle(tmp_path_factory.mktemp("bare"), manifest, bundle.graph))
 
 
-@pytest.mark.parametrize("kind", ["scorer", "bare"])
+@pytest.fixture(scope="module")
+def approximate(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    """A model that is no sum, with the tables of a stand-in."""
+    members = [member("mlp", weight=0.5), member("rf", weight=0.5)]
+    return Scorer(phone_bundle(tmp_path_factory.mktemp("approximate"), members))
+
+
+@pytest.mark.parametrize("kind", ["scorer", "bare", "approximate"])
 def test_shares_and_base_add_up_to_the_answer(kind: str, request: pytest.FixtureRequest) -> None:
     scorer: Scorer = request.getfixturevalue(kind)
     for person in people(ASKED):
@@ -67,7 +74,7 @@ def test_shares_and_base_add_up_to_the_answer(kind: str, request: pytest.Fixture
         assert scorer.explain(person) == shares
 
 
-@pytest.mark.parametrize("kind", ["scorer", "bare"])
+@pytest.mark.parametrize("kind", ["scorer", "bare", "approximate"])
 def test_many_customers_get_the_bits_of_one(kind: str, request: pytest.FixtureRequest) -> None:
     scorer: Scorer = request.getfixturevalue(kind)
     rows = people(ASKED)
@@ -164,6 +171,14 @@ def test_sampling_is_exact_where_fields_act_in_pairs() -> None:
     exact = [brute_force(odds, row, others) for row in ASKED.values]
     shares = sampled(ASKED, np.empty((0, 0), dtype=np.float32))
     assert np.abs(shares - exact).max() < 3e-6  # as float32 probabilities allow
+
+
+def test_a_single_field_has_the_whole_share(tmp_path: Path) -> None:
+    spec = SchemaSpec(name="one", version=1, description="One.", fields=SPEC.fields[:1], label=SPEC.label)
+    scorer = Scorer(logistic_bundle(tmp_path, spec, {"tenure_months": -0.1}, 0.0))
+    (share,) = scorer.explain({"customer_id": "a", "tenure_months": 30}).values()
+    assert share == pytest.approx(-0.1 * (30 - 7), abs=1e-6)
+    assert scorer.base == pytest.approx(-0.7, abs=1e-6)
 
 
 def test_average_customers_are_spread_as_those_of_training() -> None:
