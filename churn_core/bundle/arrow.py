@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,13 @@ from numpy.typing import NDArray
 
 from churn_core.bundle.policy import DecisionPolicy
 from churn_core.features import ReadColumns
+from churn_core.schemas import Reason
 
 __all__ = ["scored_batch"]
 
 _LEVELS = pa.array(["LOW", "MEDIUM", "HIGH"])
+_REASON = {"feature": pa.string(), "value": pa.string(), "effect": pa.float64(), "text": pa.string()}
+_REASONS = pa.list_(pa.struct(list(_REASON.items())))
 
 
 def scored_batch(
@@ -25,6 +29,7 @@ def scored_batch(
     probability: NDArray[np.float32],
     policy: DecisionPolicy,
     bounds: NDArray[np.float64] | None = None,
+    reasons: Iterable[Sequence[Reason]] | None = None,
 ) -> Any:
     """One row for each row of `source`; see `Scorer.score_arrow`."""
     exact = probability.astype(np.float64)
@@ -38,12 +43,21 @@ def scored_batch(
         "churn_prediction": pa.array((exact >= policy.threshold_of(values)).astype(np.int8), mask=refused),
         "churn_risk": risk,
         "expected_profit": pa.array(policy.expected_profit(exact, values), mask=refused),
+        **({} if reasons is None else {"reasons": _reasons(columns, reasons)}),
         "error": _errors(columns),
     }
     if bounds is not None:
         for name, bound in zip(("probability_low", "probability_high"), bounds, strict=True):
             arrays[name] = pa.array(bound, mask=refused)
     return pa.RecordBatch.from_pydict(arrays)
+
+
+def _reasons(columns: ReadColumns, reasons: Iterable[Sequence[Reason]]) -> pa.Array:
+    rows = [
+        [{**reason.model_dump(), "value": str(reason.value)} for reason in why] if valid else None
+        for why, valid in zip(reasons, columns.valid.tolist(), strict=True)
+    ]
+    return pa.array(rows, _REASONS)
 
 
 def _ids(source: Any, rows: int) -> pa.Array:

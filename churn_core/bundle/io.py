@@ -1,7 +1,8 @@
-"""Bundles on disk: a folder with `model.onnx` and `manifest.json`, nothing else needed.
+"""Bundles on disk: a folder with `model.onnx`, `reasons.onnx` and `manifest.json`.
 
-Reading verifies every digest before anything is used, and loading runs no code: the graph
-holds only standard ONNX operators.
+Reading verifies every digest before anything is used, and loading runs no code: the graphs
+hold only standard ONNX operators. A bundle without `reasons.onnx` is complete too; its reasons
+are worked out by asking the model.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from pathlib import Path
 from churn_core.bundle.manifest import FileRef, Manifest
 from churn_core.errors import BundleError
 
-__all__ = ["GRAPH", "MANIFEST", "Bundle", "read_bundle", "write_bundle"]
+__all__ = ["GRAPH", "MANIFEST", "REASONS", "Bundle", "read_bundle", "write_bundle"]
 
-GRAPH, MANIFEST = "model.onnx", "manifest.json"
+GRAPH, REASONS, MANIFEST = "model.onnx", "reasons.onnx", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -26,28 +27,34 @@ class Bundle:
         graph: The bytes of the ONNX model.
         folder: Where it was read from.
         version: Its version in a registry, or `local`.
+        reasons: The bytes of the ONNX model of shares; empty if it has none.
     """
 
     manifest: Manifest
     graph: bytes
     folder: Path
     version: str = "local"
+    reasons: bytes = b""
 
 
-def write_bundle(folder: Path, manifest: Manifest, graph: bytes) -> Bundle:
+def write_bundle(folder: Path, manifest: Manifest, graph: bytes, reasons: bytes = b"") -> Bundle:
     """Seal and write a bundle; equal input gives equal bytes.
 
-    The graph is written first, so that an interrupted write never looks like a bundle.
+    The manifest is written last, so that an interrupted write never looks like a bundle.
     """
-    ref = FileRef(name=GRAPH, sha256=hashlib.sha256(graph).hexdigest(), size=len(graph))
-    sealed = manifest.model_copy(update={"files": (ref,)}).sealed()
+    files = {GRAPH: graph, REASONS: reasons} if reasons else {GRAPH: graph}
+    sealed = manifest.model_copy(
+        update={"files": tuple(_ref(name, content) for name, content in files.items())}
+    ).sealed()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    (folder / GRAPH).write_bytes(graph)
+    for name in (MANIFEST, REASONS):
+        (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
     temporary = folder / f".{MANIFEST}.part"
     temporary.write_bytes(sealed.to_bytes())
     temporary.replace(folder / MANIFEST)
-    return Bundle(sealed, graph, folder)
+    return Bundle(sealed, graph, folder, reasons=reasons)
 
 
 def read_bundle(folder: Path, version: str = "local") -> Bundle:
@@ -57,14 +64,20 @@ def read_bundle(folder: Path, version: str = "local") -> Bundle:
         BundleError: A file is missing, unreadable or not exactly as it was written.
     """
     manifest = Manifest.from_bytes(_bytes(folder, MANIFEST))
-    if [file.name for file in manifest.files] != [GRAPH]:
-        raise BundleError(f"{folder}: the manifest must list {GRAPH} and nothing else")
-    graph = _bytes(folder, GRAPH)
-    if hashlib.sha256(graph).hexdigest() != manifest.files[0].sha256 or len(graph) != manifest.files[0].size:
-        raise BundleError(f"{folder / GRAPH} is not the graph that the manifest describes")
+    wanted = [GRAPH, REASONS] if manifest.reasons else [GRAPH]
+    if [file.name for file in manifest.files] != wanted:
+        raise BundleError(f"{folder}: the manifest must list {' and '.join(wanted)} and nothing else")
+    content = {name: _bytes(folder, name) for name in wanted}
+    for file in manifest.files:
+        if _ref(file.name, content[file.name]) != file:
+            raise BundleError(f"{folder / file.name} is not the graph that the manifest describes")
     if manifest.schema_spec.fingerprint != manifest.schema_fingerprint:
         raise BundleError(f"{folder}: the schema does not fit its fingerprint")
-    return Bundle(manifest, graph, folder, version)
+    return Bundle(manifest, content[GRAPH], folder, version, content.get(REASONS, b""))
+
+
+def _ref(name: str, content: bytes) -> FileRef:
+    return FileRef(name=name, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
 
 def _bytes(folder: Path, name: str) -> bytes:

@@ -25,6 +25,7 @@ __all__ = [
     "Manifest",
     "MemberRef",
     "Parity",
+    "ReasonsRef",
     "canonical_json",
 ]
 
@@ -98,6 +99,23 @@ class Lineage(Frozen):
     libraries: dict[str, str] = {}
 
 
+class ReasonsRef(Frozen):
+    """What is to know about `reasons.onnx`.
+
+    Attributes:
+        base: Mean log-odds of the training customers; with a customer's shares it adds up to
+            his log-odds.
+        stand_ins: Members whose log-odds are no plain sum, or one of too large trees. What is
+            shared out is what small trees say that were fitted to them.
+        gap: What shares lacked of the log-odds on training customers, root mean square, before
+            it was spread over them: the rounding of float32, or the misfit of stand-ins.
+    """
+
+    base: float
+    stand_ins: tuple[str, ...] = ()
+    gap: float
+
+
 class FileRef(Frozen):
     """A file of the bundle and its digest."""
 
@@ -114,6 +132,7 @@ class Manifest(Frozen):
         band: How sure probabilities are; `None` in bundles that do not say.
         metrics: Out-of-fold estimates on training rows. What the hold-out says stands in
             `metrics.json`: a bundle does not depend on hold-out labels.
+        reasons: Of bundles that bring `reasons.onnx`.
         digest: SHA-256 of this manifest with an empty digest; it covers the graph by `files`.
     """
 
@@ -132,6 +151,7 @@ class Manifest(Frozen):
     metrics: dict[str, Interval]
     parity: Parity
     lineage: Lineage
+    reasons: ReasonsRef | None = None
     files: tuple[FileRef, ...] = ()
     digest: str = ""
 
@@ -144,7 +164,14 @@ class Manifest(Frozen):
 
     def to_bytes(self) -> bytes:
         """The one spelling of this manifest that readers accept."""
-        return canonical_json(self.model_dump(mode="json", by_alias=True))
+        content = self.model_dump(mode="json", by_alias=True)
+        # What came later is left out where it is not used, so that older bundles keep their digest.
+        if self.reasons is None:
+            del content["reasons"]
+        for field in content["schema"]["fields"]:
+            if not field["texts"]:
+                del field["texts"]
+        return canonical_json(content)
 
     @staticmethod
     def from_bytes(data: bytes) -> Manifest:

@@ -1,75 +1,114 @@
-"""Why a customer has his score: each field's effect in log-odds.
+"""Why a customer has his score: each field's share in his log-odds.
 
-The effect of a field is the change in log-odds when its value takes the place of the typical
-value of the training customers, all other fields as they are. One call of the graph on
-`fields + 1` rows answers for any model.
+Shares are Shapley values over the fields as the customer knows them. With `base`, the log-odds of
+an average customer, they add up to the customer's log-odds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.features import FieldReference, RawTable, field_value
-from churn_core.schemas import Reason, SchemaSpec
-from churn_core.schemas.rules import Scalar
-from churn_core.schemas.spec import FieldSpec
+from churn_core.bundle.sentences import LANGUAGES, Sentences
+from churn_core.bundle.session import SharesGraph
+from churn_core.errors import SchemaError
+from churn_core.features import RawTable, field_value
+from churn_core.schemas import LanguageName, Reason, SchemaSpec
 
-__all__ = ["Explainer"]
+__all__ = ["Explainer", "Shares", "TabulatedShares", "closed"]
 
-Probabilities = Callable[[RawTable], NDArray[np.float32]]
-
-# Effects below this change no probability in its second decimal; they are noise to a reader.
+# Shares below this change no probability in its second decimal; they are noise to a reader.
 _SMALLEST = 0.01
+
+# Below every probability that a model gives but 0, and above every float32 but 1.
+_NEVER, _EVER = 1e-12, 1 - 2.0**-25
+
+_TINY = 1e-300
+
+
+class Shares(Protocol):
+    """Where shares come from.
+
+    Attributes:
+        base: Log-odds that nobody's fields account for.
+    """
+
+    base: float
+
+    def __call__(self, raw: RawTable, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Shares in log-odds, `[rows, fields]`, of customers and their feature matrix."""
+        ...
+
+
+class TabulatedShares:
+    """Shares looked up in the tables of `reasons.onnx`."""
+
+    def __init__(self, graph: SharesGraph, base: float) -> None:
+        self.base = base
+        self._graph = graph
+
+    def __call__(self, raw: RawTable, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._graph(matrix)
 
 
 class Explainer:
-    """Reasons for one customer at a time, strongest first."""
+    """Shares of any number of customers, and the strongest of them in words."""
 
-    def __init__(self, spec: SchemaSpec, reference: Sequence[FieldReference], predict: Probabilities) -> None:
+    def __init__(self, spec: SchemaSpec, shares: Shares, currency: str) -> None:
+        self.base = shares.base
         self._spec = spec
-        self._predict = predict
-        by_field = {record.field: record.typical for record in reference}
-        self._typical = np.array([_number(field, by_field[field.name]) for field in spec.fields])
+        self._shares = shares
+        self._sentences = {language: Sentences(spec, language, currency) for language in LANGUAGES}
 
-    def reasons(self, raw: RawTable, most: int = 5) -> tuple[Reason, ...]:
-        """The strongest reasons for the one customer in `raw`."""
-        effects = self.effects(raw)
-        order = np.argsort(-np.abs(effects), kind="stable")[:most]
-        return tuple(
-            self._reason(raw, int(i), float(effects[i])) for i in order if abs(effects[i]) >= _SMALLEST
-        )
+    def shares(
+        self, raw: RawTable, matrix: NDArray[np.float32], probability: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Shares in log-odds, `[rows, fields]`: `base` plus a row's sum is the probability's log-odds."""
+        return closed(self._shares(raw, matrix), self.base, probability)
 
-    def effects(self, raw: RawTable) -> NDArray[np.float64]:
-        """Each field's effect in log-odds, float64 `[fields]`, for the one customer in `raw`."""
-        count = len(self._typical)
-        rows = np.repeat(raw.values, count + 1, axis=0)
-        rows[np.arange(count), np.arange(count)] = self._typical
-        scores = _logit(self._predict(RawTable(self._spec, rows)))
-        return scores[count] - scores[:count]
+    def reasons(
+        self,
+        values: NDArray[np.float64],
+        shares: NDArray[np.float64],
+        language: LanguageName = "en",
+        most: int = 5,
+    ) -> tuple[Reason, ...]:
+        """The strongest reasons for one customer.
 
-    def _reason(self, raw: RawTable, index: int, effect: float) -> Reason:
-        field = self._spec.fields[index]
-        value = field_value(field, float(raw.values[0, index]))
-        direction = "raises" if effect > 0 else "lowers"
-        text = f"{field.description}: {_spoken(field, value)} {direction} the risk of churn"
-        return Reason(feature=field.name, value=value, effect=round(effect, 6), text=text)
+        Args:
+            values: His raw values, `[fields]`.
+            shares: Of his fields, `[fields]`.
+
+        Raises:
+            SchemaError: There are no sentences in this language.
+        """
+        sentences = self._sentences.get(language)
+        if sentences is None:
+            raise SchemaError(f"there are no sentences in {language!r}; choose {' or '.join(LANGUAGES)}")
+        strongest: list[int] = np.argsort(-np.abs(shares), kind="stable")[:most].tolist()
+        effects, numbers = shares.tolist(), values.tolist()  # Python's own are faster one by one
+        reasons: list[Reason] = []
+        for index in strongest:
+            field, effect = self._spec.fields[index], effects[index]
+            if abs(effect) < _SMALLEST:
+                break
+            value = field_value(field, numbers[index])
+            text = sentences(index, value, effect)
+            reasons.append(Reason(feature=field.name, value=value, effect=round(effect, 9), text=text))
+        return tuple(reasons)
 
 
-def _number(field: FieldSpec, value: Scalar) -> float:
-    return float(field.values.index(str(value))) if field.role == "category" else float(value)
+def closed(shares: NDArray[np.float64], base: float, probability: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Shares that add up to the log-odds of the probability as it was answered.
 
-
-def _logit(probability: NDArray[np.float32]) -> NDArray[np.float64]:
-    p = np.clip(probability.astype(np.float64), 1e-7, 1 - 1e-7)
-    return np.log(p) - np.log1p(-p)
-
-
-def _spoken(field: FieldSpec, value: Scalar) -> str:
-    if field.role == "flag":
-        return "yes" if value else "no"
-    if field.role == "category":
-        return str(value)
-    return f"{value:g} {field.unit}".strip()
+    What they lack is spread over them in proportion to their size: the rounding of a float32
+    probability (up to 6e-8 / (p (1 - p)) in log-odds), what a limited member does not say, what a
+    stand-in misses. Nobody is sure: a probability of 0 or 1 counts as the nearest to it.
+    """
+    p = np.minimum(np.maximum(probability.astype(np.float64), _NEVER), _EVER)
+    size = np.abs(shares)
+    lacking = np.log(p / (1.0 - p)) - base - shares.sum(axis=1)
+    rate = lacking / np.maximum(size.sum(axis=1), _TINY)
+    return shares + size * rate[:, None]

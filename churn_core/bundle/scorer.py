@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from churn_core.bundle.band import BandReader
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.manifest import Manifest
 from churn_core.bundle.policy import DecisionPolicy, check_value_field
-from churn_core.bundle.reasons import Explainer
-from churn_core.bundle.session import Graph
+from churn_core.bundle.reasons import Explainer, Shares, TabulatedShares
+from churn_core.bundle.sampling import SampledShares, average_customers
+from churn_core.bundle.session import Graph, SharesGraph
 from churn_core.errors import BundleError, FeatureError, ParamsError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
 from churn_core.schemas import (
     ChurnPrediction,
     Customer,
+    LanguageName,
     ModelRef,
     ProbabilityInterval,
     Reason,
@@ -35,6 +38,7 @@ class Scorer:
         bundle: The bundle's manifest.
         customer_class: Validates customers of the bundle's schema.
         model: Name, version and digest, as every answer carries them.
+        base: Log-odds of an average customer; with a customer's shares it adds up to his.
     """
 
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
@@ -54,35 +58,40 @@ class Scorer:
         self._encoder = _encoder(manifest)
         self._reader = RawReader(manifest.schema_spec)
         self._graph = Graph(bundle.graph, len(manifest.features), threads)
-        self._explainer = Explainer(manifest.schema_spec, manifest.reference, self.probabilities)
         self._policy = _policy(manifest)
         self._band = BandReader(manifest.band) if manifest.band else None
+        shares = self._shares(bundle, threads)
+        self._explainer = Explainer(manifest.schema_spec, shares, self._policy.costs.currency)
+        self.base = self._explainer.base
         self.predict(manifest.schema_spec.example())
 
     def predict(
-        self, customer: Customer | Mapping[str, Any], explain: bool = True, interval: bool = False
+        self,
+        customer: Customer | Mapping[str, Any],
+        explain: bool = True,
+        interval: bool = False,
+        language: LanguageName = "en",
     ) -> ChurnPrediction:
         """The answer about one customer.
 
         Args:
+            explain: Whether to give the strongest reasons.
             interval: Whether to say how sure the probability is.
+            language: Of the reasons' texts.
 
         Raises:
             InvalidCustomer: A mapping does not fit the schema.
             BundleError: An interval is asked for, and the bundle knows none.
+            SchemaError: There are no texts in this language.
         """
-        valid = self.customer_class.parse(customer)
-        raw = self._reader.read((valid,))
-        probability = float(self.probabilities(raw)[0])
-        reasons = self._explainer.reasons(raw) if explain else ()
-        answer = self._answer(valid.customer_id, probability, self._values(raw)[0], reasons)
-        return self._with_intervals([answer])[0] if interval else answer
+        return self.predict_many((customer,), explain, interval, language)[0]
 
     def predict_many(
         self,
         customers: Iterable[Customer | Mapping[str, Any]],
         explain: bool = False,
         interval: bool = False,
+        language: LanguageName = "en",
     ) -> list[ChurnPrediction]:
         """Answers in the order of `customers`, computed at once.
 
@@ -92,42 +101,52 @@ class Scorer:
         Raises:
             InvalidCustomer: One does not fit the schema.
             BundleError: Intervals are asked for, and the bundle knows none.
+            SchemaError: There are no texts in this language.
         """
         valid = [self.customer_class.parse(customer) for customer in customers]
         raw = self._reader.read(valid)
-        probabilities, values = self.probabilities(raw).tolist(), self._values(raw)
-        answers: list[ChurnPrediction] = []
-        for index, (customer, probability, value) in enumerate(
-            zip(valid, probabilities, values, strict=True)
-        ):
-            one = RawTable(raw.spec, raw.values[index : index + 1])
-            reasons = self._explainer.reasons(one) if explain else ()
-            answers.append(self._answer(customer.customer_id, probability, value, reasons))
+        matrix = self._encoder.encode(raw)
+        probability = self._graph(matrix)
+        reasons = self._reasons(raw, matrix, probability, language) if explain else repeat(())
+        answers = [
+            self._answer(customer.customer_id, p, value, why)
+            for customer, p, value, why in zip(
+                valid, probability.tolist(), self._values(raw), reasons, strict=False
+            )
+        ]
         return self._with_intervals(answers) if interval else answers
 
-    def score_arrow(self, batch: Any, interval: bool = False) -> Any:
+    def score_arrow(
+        self, batch: Any, interval: bool = False, reasons: int = 0, language: LanguageName = "en"
+    ) -> Any:
         """Score canonical columns at once.
 
         Args:
             batch: A `pyarrow` `RecordBatch` or `Table` with a column for every field of the
                 schema; `customer_id` is passed on if present.
             interval: Whether to say how sure the probabilities are.
+            reasons: How many reasons to give for each customer; they cost more than the score.
+            language: Of their texts.
 
         Returns:
             A `RecordBatch` with columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
-            `expected_profit` and `error`, row for row; with intervals also `probability_low` and
+            `expected_profit`, `reasons` (where asked for: lists of `feature`, `value` as text, `effect`
+            and `text`) and `error`, row for row; with intervals also `probability_low` and
             `probability_high`. A row that does not fit the schema has its fault in `error`, and nulls.
 
         Raises:
             FeatureError: A column is missing.
             BundleError: Intervals are asked for, and the bundle knows none.
+            SchemaError: There are no texts in this language.
         """
         from churn_core.bundle.arrow import scored_batch
 
         columns = read_columns(self.bundle.schema_spec, batch)
-        probabilities = self.probabilities(columns.raw)
-        bounds = self.intervals(probabilities) if interval else None
-        return scored_batch(batch, columns, probabilities, self._policy, bounds)
+        matrix = self._encoder.encode(columns.raw)
+        probability = self._graph(matrix)
+        bounds = self.intervals(probability) if interval else None
+        why = self._reasons(columns.raw, matrix, probability, language, reasons) if reasons else None
+        return scored_batch(batch, columns, probability, self._policy, bounds, why)
 
     def probabilities(self, raw: RawTable) -> NDArray[np.float32]:
         """Calibrated probabilities, float32 `[rows]`."""
@@ -142,9 +161,39 @@ class Scorer:
         return self._known_band()(np.asarray(probabilities, dtype=np.float64))
 
     def explain(self, customer: Customer | Mapping[str, Any]) -> dict[str, float]:
-        """Every field's effect in log-odds, by name."""
+        """Every field's share in log-odds, by name; with `base` they add up to the customer's log-odds.
+
+        Raises:
+            InvalidCustomer: A mapping does not fit the schema.
+        """
         raw = self._reader.read((self.customer_class.parse(customer),))
-        return dict(zip(raw.spec.names, self._explainer.effects(raw).tolist(), strict=True))
+        return dict(zip(raw.spec.names, self.shares(raw)[0].tolist(), strict=True))
+
+    def shares(self, raw: RawTable) -> NDArray[np.float64]:
+        """Every field's share in log-odds, `[rows, fields]`; see `explain`."""
+        matrix = self._encoder.encode(raw)
+        return self._explainer.shares(raw, matrix, self._graph(matrix))
+
+    def _reasons(
+        self,
+        raw: RawTable,
+        matrix: NDArray[np.float32],
+        probability: NDArray[np.float32],
+        language: LanguageName,
+        most: int = 5,
+    ) -> Iterable[tuple[Reason, ...]]:
+        shares = self._explainer.shares(raw, matrix, probability)
+        return (
+            self._explainer.reasons(values, own, language, most)
+            for values, own in zip(raw.values, shares, strict=True)
+        )
+
+    def _shares(self, bundle: Bundle, threads: int) -> Shares:
+        spec, about = self.bundle.schema_spec, self.bundle.reasons
+        if about is None:
+            return SampledShares(spec, average_customers(spec, self.bundle.reference), self.probabilities)
+        columns = len(self.bundle.features)
+        return TabulatedShares(SharesGraph(bundle.reasons, columns, len(spec.fields), threads), about.base)
 
     def _values(self, raw: RawTable) -> Sequence[float | None]:
         """What each customer is worth; `None` where all are worth the same."""

@@ -31,7 +31,7 @@ def export(ref: str, out: Path) -> None:
     found = open_bundle(ref)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out} is in the way: give a folder that is empty or does not exist")
-    write_bundle(out, found.manifest, found.graph)
+    write_bundle(out, found.manifest, found.graph, found.reasons)
     click.echo(f"{out}: {read_bundle(out).manifest.digest}")
 
 

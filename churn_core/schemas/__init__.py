@@ -8,7 +8,15 @@ from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.ibm_telco import IbmTelcoCustomer
 from churn_core.schemas.problems import FieldProblem, field_problems
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
-from churn_core.schemas.spec import FieldSpec, FileColumn, LabelSpec, SchemaSpec, SliceSpec
+from churn_core.schemas.spec import (
+    FieldSpec,
+    FileColumn,
+    LabelSpec,
+    LanguageName,
+    SchemaSpec,
+    SliceSpec,
+    Wording,
+)
 from churn_core.schemas.spelling import Reader, ReadRow
 from churn_core.schemas.telcovision import TelcoVisionCustomer
 from churn_core.schemas.wire import (
@@ -38,6 +46,7 @@ __all__ = [
     "IbmTelcoCustomer",
     "Implies",
     "LabelSpec",
+    "LanguageName",
     "ModelInfo",
     "ModelRef",
     "ProbabilityInterval",
@@ -50,6 +59,7 @@ __all__ = [
     "SchemaSpec",
     "SliceSpec",
     "TelcoVisionCustomer",
+    "Wording",
     "customer_class",
     "field_problems",
 ]

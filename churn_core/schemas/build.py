@@ -56,7 +56,7 @@ def _revive(text: str, values: dict[str, Any]) -> Customer:
 
 
 def _annotation(field: FieldSpec) -> Any:
-    common: dict[str, Any] = {"example": field.example, "columns": field.columns}
+    common: dict[str, Any] = {"example": field.example, "columns": field.columns, "texts": field.texts}
     role: Role
     if field.role == "numeric":
         kind: Any = int if field.integer else float

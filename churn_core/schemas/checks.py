@@ -117,9 +117,28 @@ def _values(field: FieldSpec) -> Iterator[str]:
         yield f"has an example that is not {field.allowed}"
     if not all(field.allows(value) for value in field.spellings.values()):
         yield "has spellings that lead to values it does not have"
+    yield from _texts(field)
     for column in field.columns:
         if not all(field.allows(value) for value in column.values.values()):
             yield f"has a column {column.name!r} whose values lead to values it does not have"
+
+
+def _texts(field: FieldSpec) -> Iterator[str]:
+    """Sentences must begin with something, and speak of values that the field can have."""
+    for language, wording in field.texts.items():
+        for value, subject in wording.subjects.items():
+            if not subject.strip():
+                yield f"has an empty text in {language!r}"
+            if not _is_spoken_of(field, value):
+                yield f"has a text in {language!r} for {value!r}, which it cannot be"
+
+
+def _is_spoken_of(field: FieldSpec, value: str) -> bool:
+    if field.role == "category":
+        return value in field.values
+    if field.role == "flag":
+        return value in {"true", "false"}
+    return not value or re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
 
 
 def _columns(spec: SchemaSpec) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from churn_core.errors import SchemaError
 from churn_core.schemas.rules import Scalar
-from churn_core.schemas.spec import FieldSpec, FileColumn
+from churn_core.schemas.spec import FieldSpec, FileColumn, LanguageName, Wording
 
 __all__ = ["Category", "Flag", "Numeric", "Role"]
 
@@ -33,11 +33,13 @@ class Role(GroupedMetadata):
         columns: Other names of the column in files; only letters and digits count, so
             `MonthlyCharges` needs no mention beside `monthly_charges`. A `FileColumn` also
             translates that column's values.
+        texts: How sentences about customers speak of the field, by language (`en`, `es`).
     """
 
     description: str = field(kw_only=False)
     example: Scalar
     columns: tuple[str | FileColumn, ...] = ()
+    texts: Mapping[LanguageName, Wording] = field(default_factory=dict[LanguageName, Wording])
 
     def __iter__(self) -> Iterator[object]:
         yield Field(description=self.description, examples=[self.example], **self._constraints())
@@ -55,7 +57,13 @@ class Role(GroupedMetadata):
 
     def _common(self, name: str) -> dict[str, Any]:
         columns = tuple(c if isinstance(c, FileColumn) else FileColumn(name=c) for c in self.columns)
-        return {"name": name, "description": self.description, "example": self.example, "columns": columns}
+        return {
+            "name": name,
+            "description": self.description,
+            "example": self.example,
+            "columns": columns,
+            "texts": dict(self.texts),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

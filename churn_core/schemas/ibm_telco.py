@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
+from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
@@ -11,6 +12,8 @@ from churn_core.schemas.spec import FileColumn, LabelSpec, SliceSpec
 
 __all__ = ["IbmTelcoCustomer"]
 
+Contract = Literal["Month-to-month", "One year", "Two year"]
+Payment = Literal["Bank transfer (automatic)", "Credit card (automatic)", "Electronic check", "Mailed check"]
 AddOn = Literal["No", "Yes", "No internet service"]
 _ADD_ONS = (
     "online_security",
@@ -63,33 +66,82 @@ class IbmTelcoCustomer(
             "Gender on file",
             example="Female",
             columns=(FileColumn(name="female", values={"1": "Female", "0": "Male"}),),
+            texts=say.GENDER,
         ),
     ]
-    senior_citizen: Annotated[bool, Flag("Is 65 or older", example=False)]
-    partner: Annotated[bool, Flag("Lives with a partner", example=True)]
-    dependents: Annotated[bool, Flag("Lives with dependents", example=False)]
+    senior_citizen: Annotated[bool, Flag("Is 65 or older", example=False, texts=say.SENIOR)]
+    partner: Annotated[bool, Flag("Lives with a partner", example=True, texts=say.PARTNER)]
+    dependents: Annotated[bool, Flag("Lives with dependents", example=False, texts=say.DEPENDENTS)]
     tenure_months: Annotated[
-        int, Numeric("Months as a customer", ge=0, le=1200, unit="months", example=5, columns=("tenure",))
+        int,
+        Numeric(
+            "Months as a customer",
+            ge=0,
+            le=1200,
+            unit="months",
+            example=5,
+            columns=("tenure",),
+            texts=say.TENURE,
+        ),
     ]
-    phone_service: Annotated[bool, Flag("Has a phone line", example=True)]
+    phone_service: Annotated[bool, Flag("Has a phone line", example=True, texts=say.PHONE)]
     multiple_lines: Annotated[
-        Literal["No", "Yes", "No phone service"], Category("Has more than one phone line", example="No")
+        Literal["No", "Yes", "No phone service"],
+        Category("Has more than one phone line", example="No", texts=say.LINES),
     ]
     internet_service: Annotated[
-        Literal["DSL", "Fiber optic", "No"], Category("Kind of internet access", example="Fiber optic")
+        Literal["DSL", "Fiber optic", "No"],
+        Category("Kind of internet access", example="Fiber optic", texts=say.INTERNET),
     ]
-    online_security: Annotated[AddOn, Category("Has online security", example="No")]
-    online_backup: Annotated[AddOn, Category("Has online backup", example="Yes")]
-    device_protection: Annotated[AddOn, Category("Has device protection", example="No")]
-    tech_support: Annotated[AddOn, Category("Has technical support", example="No")]
-    streaming_tv: Annotated[AddOn, Category("Streams television", example="Yes")]
-    streaming_movies: Annotated[AddOn, Category("Streams films", example="No")]
+    online_security: Annotated[
+        AddOn,
+        Category(
+            "Has online security", example="No", texts=say.add_on("online security", "seguridad en línea")
+        ),
+    ]
+    online_backup: Annotated[
+        AddOn,
+        Category(
+            "Has online backup",
+            example="Yes",
+            texts=say.add_on("online backup", "copia de seguridad en línea"),
+        ),
+    ]
+    device_protection: Annotated[
+        AddOn,
+        Category(
+            "Has device protection",
+            example="No",
+            texts=say.add_on("device protection", "protección de dispositivos"),
+        ),
+    ]
+    tech_support: Annotated[
+        AddOn,
+        Category(
+            "Has technical support", example="No", texts=say.add_on("technical support", "soporte técnico")
+        ),
+    ]
+    streaming_tv: Annotated[
+        AddOn,
+        Category(
+            "Streams television",
+            example="Yes",
+            texts=say.add_on("television streaming", "televisión en streaming"),
+        ),
+    ]
+    streaming_movies: Annotated[
+        AddOn,
+        Category("Streams films", example="No", texts=say.add_on("film streaming", "cine en streaming")),
+    ]
     contract: Annotated[
-        Literal["Month-to-month", "One year", "Two year"], Category("Contract term", example="Month-to-month")
+        Contract,
+        Category("Contract term", example="Month-to-month", texts=say.contract(*get_args(Contract))),
     ]
-    paperless_billing: Annotated[bool, Flag("Receives bills without paper", example=True)]
+    paperless_billing: Annotated[
+        bool, Flag("Receives bills without paper", example=True, texts=say.PAPERLESS)
+    ]
     payment_method: Annotated[
-        Literal["Bank transfer (automatic)", "Credit card (automatic)", "Electronic check", "Mailed check"],
+        Payment,
         Category(
             "How bills are paid",
             example="Electronic check",
@@ -97,11 +149,16 @@ class IbmTelcoCustomer(
                 "Bank transfer": "Bank transfer (automatic)",
                 "Credit card": "Credit card (automatic)",
             },
+            texts=say.payment(*get_args(Payment)),
         ),
     ]
     monthly_charges: Annotated[
-        float, Numeric("Current monthly bill", ge=0, le=10_000, unit="currency", example=85.5)
+        float,
+        Numeric("Current monthly bill", ge=0, le=10_000, unit="currency", example=85.5, texts=say.MONTHLY),
     ]
     total_charges: Annotated[
-        float, Numeric("Billed since the start", ge=0, le=1_000_000, unit="currency", example=430.25)
+        float,
+        Numeric(
+            "Billed since the start", ge=0, le=1_000_000, unit="currency", example=430.25, texts=say.TOTAL
+        ),
     ]

@@ -18,20 +18,23 @@ __all__ = [
     "FieldSpec",
     "FileColumn",
     "LabelSpec",
+    "LanguageName",
     "RoleName",
     "Rule",
     "SchemaSpec",
     "SliceSpec",
+    "Wording",
 ]
 
 # Control characters have no place in a name, and break logs, CSV files and databases.
 CUSTOMER_ID_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 
 RoleName = Literal["numeric", "category", "flag"]
+LanguageName = Literal["en", "es"]
 Rule = Annotated[Implies | BlankMeans, Field(discriminator="kind")]
 
 # What people may reword, and how files may spell it, without making a model incompatible.
-_DOCUMENTATION = {"description", "unit", "example", "columns", "spellings"}
+_DOCUMENTATION = {"description", "unit", "example", "columns", "spellings", "texts"}
 
 
 class FileColumn(Frozen):
@@ -45,6 +48,20 @@ class FileColumn(Frozen):
     values: dict[str, Scalar] = {}
 
 
+class Wording(Frozen):
+    """How sentences of one language speak of a field.
+
+    Attributes:
+        description: What the field means, in that language.
+        subjects: What a sentence can begin with, `A monthly contract`, by value: a category's
+            value, `true` or `false`, a number; the empty key stands for all other numbers, and
+            `{}` in its text for the number.
+    """
+
+    description: str = ""
+    subjects: dict[str, str] = {}
+
+
 class FieldSpec(Frozen):
     """One field of a customer.
 
@@ -54,6 +71,7 @@ class FieldSpec(Frozen):
         integer: A numeric field that takes whole numbers only.
         columns: Other names of the column in files.
         spellings: Other spellings of a category's values in files.
+        texts: How sentences speak of it, by language.
     """
 
     name: str
@@ -67,6 +85,7 @@ class FieldSpec(Frozen):
     values: tuple[str, ...] = ()
     columns: tuple[FileColumn, ...] = ()
     spellings: dict[str, str] = {}
+    texts: dict[LanguageName, Wording] = {}
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
+from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
 from churn_core.schemas.spec import LabelSpec, SliceSpec
 
 __all__ = ["TelcoVisionCustomer"]
+
+
+Contract = Literal["Month-to-Month", "One year", "Two year"]
+Payment = Literal["Bank transfer", "Credit card", "Electronic check", "Mailed check"]
 
 
 class TelcoVisionCustomer(
@@ -36,31 +41,56 @@ class TelcoVisionCustomer(
 ):
     """A customer of TelcoVision, a telecom that sells phone and internet in four regions."""
 
-    age: Annotated[int, Numeric("Age", ge=16, le=120, unit="years", example=42)]
-    gender: Annotated[Literal["Female", "Male"], Category("Gender on file", example="Female")]
-    region: Annotated[Literal["East", "North", "South", "West"], Category("Sales region", example="North")]
+    age: Annotated[int, Numeric("Age", ge=16, le=120, unit="years", example=42, texts=say.AGE)]
+    gender: Annotated[
+        Literal["Female", "Male"], Category("Gender on file", example="Female", texts=say.GENDER)
+    ]
+    region: Annotated[
+        Literal["East", "North", "South", "West"],
+        Category("Sales region", example="North", texts=say.REGION),
+    ]
     contract_type: Annotated[
-        Literal["Month-to-Month", "One year", "Two year"],
-        Category("Contract term", example="Month-to-Month", columns=("contract",)),
+        Contract,
+        Category(
+            "Contract term",
+            example="Month-to-Month",
+            columns=("contract",),
+            texts=say.contract(*get_args(Contract)),
+        ),
     ]
     tenure_months: Annotated[
-        int, Numeric("Months as a customer", ge=0, le=1200, unit="months", example=5, columns=("tenure",))
+        int,
+        Numeric(
+            "Months as a customer",
+            ge=0,
+            le=1200,
+            unit="months",
+            example=5,
+            columns=("tenure",),
+            texts=say.TENURE,
+        ),
     ]
     monthly_charges: Annotated[
-        float, Numeric("Current monthly bill", ge=0, le=10_000, unit="currency", example=85.5)
+        float,
+        Numeric("Current monthly bill", ge=0, le=10_000, unit="currency", example=85.5, texts=say.MONTHLY),
     ]
     total_charges: Annotated[
-        float, Numeric("Billed since the start", ge=0, le=1_000_000, unit="currency", example=430.25)
+        float,
+        Numeric(
+            "Billed since the start", ge=0, le=1_000_000, unit="currency", example=430.25, texts=say.TOTAL
+        ),
     ]
     internet_service: Annotated[
-        Literal["DSL", "Fiber optic", "No"], Category("Kind of internet access", example="Fiber optic")
+        Literal["DSL", "Fiber optic", "No"],
+        Category("Kind of internet access", example="Fiber optic", texts=say.INTERNET),
     ]
-    phone_service: Annotated[bool, Flag("Has a phone line", example=True)]
+    phone_service: Annotated[bool, Flag("Has a phone line", example=True, texts=say.PHONE)]
     multiple_lines: Annotated[
-        Literal["No", "Yes", "No phone service"], Category("Has more than one phone line", example="No")
+        Literal["No", "Yes", "No phone service"],
+        Category("Has more than one phone line", example="No", texts=say.LINES),
     ]
     payment_method: Annotated[
-        Literal["Bank transfer", "Credit card", "Electronic check", "Mailed check"],
+        Payment,
         Category(
             "How bills are paid",
             example="Electronic check",
@@ -68,5 +98,6 @@ class TelcoVisionCustomer(
                 "Bank transfer (automatic)": "Bank transfer",
                 "Credit card (automatic)": "Credit card",
             },
+            texts=say.payment(*get_args(Payment)),
         ),
     ]

@@ -30,6 +30,7 @@ from churn_core.train.leaderboard import LEADERBOARD, write_leaderboard
 from churn_core.train.lineage import lineage
 from churn_core.train.parity import check_parity
 from churn_core.train.prepared import Prepared, load_prepared
+from churn_core.train.reasons import export_reasons
 from churn_core.train.scaling import final_model
 
 __all__ = ["CANDIDATE", "Silent", "train"]
@@ -101,7 +102,9 @@ def _assemble(
     graph = export_graph(members, calibration, len(encoder.names))
     holdout = encoder.encode(read_columns(prepared.spec, prepared.holdout_features).raw)
     parity = check_parity(graph, members, calibration, np.concatenate([data.matrix, holdout]))
-    typical = reference(read_columns(prepared.spec, prepared.train.table).raw)
+    raw = read_columns(prepared.spec, prepared.train.table).raw
+    typical = reference(raw)
+    reasons, about = export_reasons(members, calibration, encoder, raw, graph)
     manifest = Manifest(
         name=params.mlflow.model,
         schema=prepared.spec,
@@ -117,8 +120,9 @@ def _assemble(
         metrics=_metrics(params, odds, data),
         parity=parity,
         lineage=lineage(params, prepared, [*packages, *map(_package, members)], root),
+        reasons=about,
     )
-    return write_bundle(root / CANDIDATE, manifest, graph)
+    return write_bundle(root / CANDIDATE, manifest, graph, reasons)
 
 
 def _metrics(params: Params, odds: NDArray[np.float64], data: TrainingData) -> dict[str, Interval]:

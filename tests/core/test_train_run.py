@@ -37,8 +37,8 @@ def digests(root: Path) -> dict[str, str]:
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted((root / CANDIDATE).iterdir())}
 
 
-def test_the_bundle_is_two_files_that_verify_and_answer(project: Project) -> None:
-    assert set(digests(project.root)) == {"model.onnx", "manifest.json"}
+def test_the_bundle_is_three_files_that_verify_and_answer(project: Project) -> None:
+    assert set(digests(project.root)) == {"model.onnx", "reasons.onnx", "manifest.json"}
     scorer = churn_core.load(str(project.root / CANDIDATE))
     answer = scorer.predict(TelcoVisionCustomer.spec.example())
     assert 0 < answer.churn_probability < 1

@@ -8,6 +8,6 @@ export on every row.
 
 from __future__ import annotations
 
-from churn_core.train.export.ensemble import export_graph
+from churn_core.train.export.ensemble import additive_form, export_graph
 
-__all__ = ["export_graph"]
+__all__ = ["additive_form", "export_graph"]

@@ -11,34 +11,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.train.export.forest import Tree, add_forest, below, not_above
-from churn_core.train.export.graph import GraphBuilder
+from churn_core.train.export.forest import Forest, Tree, below, not_above
 
 __all__ = ["catboost", "lightgbm", "xgboost"]
 
 Scale = NDArray[np.float64]
 
 
-def lightgbm(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+def lightgbm(model: Any, scale: Scale) -> Forest:
     """LightGBM compares in float64 with `<=`; its first tree holds the base."""
     content = model.booster_.dump_model()
     if content["objective"] != "binary sigmoid:1" or content["average_output"]:
         raise ValueError("only binary log loss is known")
-    trees = [_lightgbm_tree(tree["tree_structure"], scale) for tree in content["tree_info"]]
-    return add_forest(graph, trees, [0.0])
+    return Forest(tuple(_lightgbm_tree(t["tree_structure"], scale) for t in content["tree_info"]), 0.0)
 
 
-def xgboost(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+def xgboost(model: Any, scale: Scale) -> Forest:
     """XGBoost compares in float32 with `<`; its base is a probability."""
     learner = json.loads(model.get_booster().save_raw(raw_format="json"))["learner"]
     if learner["objective"]["name"] != "binary:logistic" or learner["gradient_booster"]["name"] != "gbtree":
         raise ValueError("only trees for binary log loss are known")
     base = float(learner["learner_model_param"]["base_score"].strip("[]"))
-    trees = [_xgboost_tree(tree, scale) for tree in learner["gradient_booster"]["model"]["trees"]]
-    return add_forest(graph, trees, [float(np.log(base) - np.log1p(-base))])
+    trees = tuple(_xgboost_tree(tree, scale) for tree in learner["gradient_booster"]["model"]["trees"])
+    return Forest(trees, float(np.log(base) - np.log1p(-base)))
 
 
-def catboost(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+def catboost(model: Any, scale: Scale) -> Forest:
     """CatBoost's trees ask one question a level, in float32, and go right where `x > border`."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "model.json")
@@ -47,8 +45,7 @@ def catboost(model: Any, scale: Scale, graph: GraphBuilder) -> str:
     if "oblivious_trees" not in content:
         raise ValueError("only symmetric trees are known")
     factor, (bias,) = content["scale_and_bias"]
-    trees = [_catboost_tree(tree, scale, factor) for tree in content["oblivious_trees"]]
-    return add_forest(graph, trees, [bias])
+    return Forest(tuple(_catboost_tree(t, scale, factor) for t in content["oblivious_trees"]), bias)
 
 
 def _lightgbm_tree(root: Mapping[str, Any], scale: Scale) -> Tree:

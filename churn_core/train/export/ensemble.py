@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,28 +14,34 @@ from churn_core.errors import ExportError
 from churn_core.protocols import Member
 from churn_core.train.blend import LIMIT
 from churn_core.train.export import boosters, sklearn_models
+from churn_core.train.export.forest import Forest, add_forest
 from churn_core.train.export.graph import GraphBuilder
+from churn_core.train.export.sklearn_models import Linear, add_linear
 from churn_core.train.scaling import column_scale, final_model
 
-__all__ = ["export_graph"]
+__all__ = ["additive_form", "export_graph"]
 
-# Appends a fitted model's log-odds, a tensor `[rows, 1]`, and returns its name. The model was
-# fitted on columns divided by the given scale.
-Converter = Callable[[Any, NDArray[np.float64], GraphBuilder], str]
+Scale = NDArray[np.float64]
 
-# By package and class, so that no library is imported to find out that it is not in use.
-_CONVERTERS: dict[str, Converter] = {
+# Models whose log-odds are a plain sum: read first, then written. All were fitted on columns
+# divided by the given scale. By package and class, so that no library is imported to find out
+# that it is not in use.
+_ADDITIVE: dict[str, Callable[[Any, Scale], Forest | Linear]] = {
     "sklearn.LogisticRegression": sklearn_models.linear,
     "sklearn.LinearDiscriminantAnalysis": sklearn_models.linear,
-    "sklearn.GaussianNB": sklearn_models.naive_bayes,
-    "sklearn.MLPClassifier": sklearn_models.network,
     "sklearn.DecisionTreeClassifier": sklearn_models.single_tree,
-    "sklearn.RandomForestClassifier": sklearn_models.forest,
-    "sklearn.ExtraTreesClassifier": sklearn_models.forest,
     "sklearn.GradientBoostingClassifier": sklearn_models.gradient_boosting,
     "lightgbm.LGBMClassifier": boosters.lightgbm,
     "xgboost.XGBClassifier": boosters.xgboost,
     "catboost.CatBoostClassifier": boosters.catboost,
+}
+
+# The others append their log-odds, a tensor `[rows, 1]`, and return its name.
+_OTHERS: dict[str, Callable[[Any, Scale, GraphBuilder], str]] = {
+    "sklearn.GaussianNB": sklearn_models.naive_bayes,
+    "sklearn.MLPClassifier": sklearn_models.network,
+    "sklearn.RandomForestClassifier": sklearn_models.forest,
+    "sklearn.ExtraTreesClassifier": sklearn_models.forest,
 }
 
 
@@ -54,14 +61,41 @@ def export_graph(members: Sequence[Member], calibration: Calibration, columns: i
     return graph.finish(graph.node("Squeeze", [probability, graph.constant([1])]))
 
 
+def additive_form(member: Member, columns: int) -> Forest | Linear | None:
+    """A member's log-odds, not yet limited, as a sum of trees or of columns, if they are one.
+
+    Raises:
+        ExportError: It has no exact form.
+    """
+    read = _ADDITIVE.get(_kind(member))
+    if read is None:
+        return None
+    with _refusing(member):
+        return read(final_model(member.estimator), column_scale(member.estimator, columns))
+
+
 def _convert(member: Member, graph: GraphBuilder) -> str:
-    model = final_model(member.estimator)
-    kind = f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
-    converter = _CONVERTERS.get(kind)
+    form = additive_form(member, graph.columns)
+    if isinstance(form, Forest):
+        return add_forest(graph, form.trees, [form.base])
+    if isinstance(form, Linear):
+        return add_linear(graph, form)
+    converter = _OTHERS.get(_kind(member))
     if converter is None:
-        raise _refusal(member, f"{kind} has no exact ONNX form")
+        raise _refusal(member, f"{_kind(member)} has no exact ONNX form")
+    with _refusing(member):
+        return converter(final_model(member.estimator), column_scale(member.estimator, graph.columns), graph)
+
+
+def _kind(member: Member) -> str:
+    model = final_model(member.estimator)
+    return f"{type(model).__module__.partition('.')[0]}.{type(model).__name__}"
+
+
+@contextmanager
+def _refusing(member: Member) -> Iterator[None]:
     try:
-        return converter(model, column_scale(member.estimator, graph.columns), graph)
+        yield
     except TypeError as error:
         raise _refusal(member, f"its preparation by {error} has no exact ONNX form") from None
     except ValueError as error:

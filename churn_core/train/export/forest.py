@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from churn_core.bundle.session import INPUT
 from churn_core.train.export.graph import ML, GraphBuilder
 
-__all__ = ["Tree", "add_forest", "below", "not_above"]
+__all__ = ["Forest", "Tree", "add_forest", "below", "not_above"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Tree:
         threshold: float32 `[nodes]`: left if the column is not above it.
         left: int64 `[nodes]`: the next node, or -1 at a leaf.
         value: float64 `[nodes, outputs]`, read at leaves.
+        targets: The outputs that `value` adds to; all of them where empty.
     """
 
     feature: NDArray[np.int64]
@@ -35,6 +37,15 @@ class Tree:
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     value: NDArray[np.float64]
+    targets: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Log-odds as `base` plus the sum of trees of one output."""
+
+    trees: tuple[Tree, ...]
+    base: float
 
 
 def not_above(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -62,8 +73,6 @@ def add_forest(graph: GraphBuilder, trees: Sequence[Tree], base: Sequence[float]
     node_ids = np.concatenate([np.arange(size) for size in sizes])
     left = np.concatenate([tree.left for tree in trees])
     leaf = left < 0
-    values = np.concatenate([tree.value for tree in trees])[leaf]
-    targets = (tree_ids[leaf] % sums)[:, None] + sums * np.arange(outputs)
     total = graph.node(
         "TreeEnsembleRegressor",
         [INPUT],
@@ -77,15 +86,31 @@ def add_forest(graph: GraphBuilder, trees: Sequence[Tree], base: Sequence[float]
         nodes_modes=np.where(leaf, "LEAF", "BRANCH_LEQ").tolist(),
         nodes_truenodeids=np.where(leaf, 0, left).tolist(),
         nodes_falsenodeids=np.where(leaf, 0, np.concatenate([t.right for t in trees])).tolist(),
-        target_treeids=np.repeat(tree_ids[leaf], outputs).tolist(),
-        target_nodeids=np.repeat(node_ids[leaf], outputs).tolist(),
-        target_ids=targets.ravel().tolist(),
-        target_weights=values.astype(np.float32).ravel().tolist(),
+        **_leaves(trees, outputs, sums),
     )
     if sums == 1:
         return total
     grouped = graph.node("Reshape", [total, graph.constant([-1, outputs, sums])])
     return graph.node("ReduceSum", [grouped, graph.constant([2])], keepdims=0)
+
+
+def _leaves(trees: Sequence[Tree], outputs: int, sums: int) -> dict[str, list[Any]]:
+    """What each leaf adds to which sum of which output."""
+    places: list[NDArray[np.int64]] = []
+    weights: list[NDArray[np.float32]] = []
+    for index, tree in enumerate(trees):
+        leaves = np.flatnonzero(tree.left < 0)
+        own = np.array(tree.targets or range(outputs)) * sums + index % sums
+        pairs = np.broadcast_arrays(index, leaves[:, None], own)
+        places.append(np.stack(pairs, axis=-1).reshape(-1, 3))
+        weights.append(tree.value[leaves].astype(np.float32).ravel())
+    tree_ids, node_ids, target_ids = np.concatenate(places).T.tolist()
+    return {
+        "target_treeids": tree_ids,
+        "target_nodeids": node_ids,
+        "target_ids": target_ids,
+        "target_weights": np.concatenate(weights).tolist(),
+    }
 
 
 def _sums(trees: int) -> int:

@@ -67,11 +67,25 @@ class GraphBuilder:
         """A float32 tensor in float64."""
         return self.node("Cast", [tensor], to=TensorProto.DOUBLE)
 
-    def finish(self, result: str) -> bytes:
-        """The model, with tensor `result` of shape `[rows]` as its output."""
-        self._nodes.append(helper.make_node("Identity", [result], [OUTPUT]))
+    def split(self, tensor: str, widths: Sequence[int]) -> tuple[str, ...]:
+        """A tensor `[rows, columns]` cut into tensors of these widths."""
+        names = tuple(f"t{len(self._nodes)}_{part}" for part in range(len(widths)))
+        inputs = [tensor, self.constant(widths)]
+        self._nodes.append(helper.make_node("Split", inputs, names, axis=1))
+        return names
+
+    def whole(self, tensor: str) -> str:
+        """Whole numbers as int64."""
+        return self.node("Cast", [tensor], to=TensorProto.INT64)
+
+    def finish(
+        self, result: str, name: str = OUTPUT, axes: Sequence[int] = (), kind: type = np.float32
+    ) -> bytes:
+        """The model, with tensor `result` of shape `[rows, *axes]` as its output."""
+        self._nodes.append(helper.make_node("Identity", [result], [name]))
+        given_type = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
         taken = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, self.columns])
-        given = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None])
+        given = helper.make_tensor_value_info(name, given_type, [None, *axes])
         graph = helper.make_graph(self._nodes, "churn", [taken], [given], self._constants)
         domains = {node.domain for node in self._nodes}
         opsets = [helper.make_opsetid("", _OPSET)]

@@ -6,26 +6,54 @@ keep too few digits of what is left.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.train.blend import SMALLEST
-from churn_core.train.export.forest import Tree, add_forest, not_above
+from churn_core.train.blend import LIMIT, SMALLEST
+from churn_core.train.export.forest import Forest, Tree, add_forest, not_above
 from churn_core.train.export.graph import GraphBuilder
 
-__all__ = ["forest", "gradient_boosting", "linear", "naive_bayes", "network", "single_tree"]
+__all__ = [
+    "Linear",
+    "add_linear",
+    "boosted_trees",
+    "forest",
+    "gradient_boosting",
+    "linear",
+    "naive_bayes",
+    "network",
+    "single_tree",
+]
 
 Scale = NDArray[np.float64]
 
 _ACTIVATIONS = {"relu": "Relu", "tanh": "Tanh", "logistic": "Sigmoid"}
 
 
-def linear(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+@dataclass(frozen=True)
+class Linear:
+    """Log-odds as `bias` plus the weighted sum of columns.
+
+    Attributes:
+        weights: float64 `[columns]`.
+    """
+
+    weights: NDArray[np.float64]
+    bias: float
+
+
+def linear(model: Any, scale: Scale) -> Linear:
     """Logistic regression and linear discriminant analysis."""
     weights = np.asarray(model.coef_, dtype=np.float64).ravel() / scale
-    odds = _dense(graph, graph.wide_input(), weights[:, None], np.asarray(model.intercept_))
+    return Linear(weights, float(np.asarray(model.intercept_).item()))
+
+
+def add_linear(graph: GraphBuilder, form: Linear) -> str:
+    """Append a weighted sum, a tensor `[rows, 1]`."""
+    odds = _dense(graph, graph.wide_input(), form.weights[:, None], np.array([form.bias]))
     return graph.narrow(odds)
 
 
@@ -56,9 +84,12 @@ def naive_bayes(model: Any, scale: Scale, graph: GraphBuilder) -> str:
     return graph.narrow(_dense(graph, graph.node("Sub", squares), half, np.array([constant])))
 
 
-def single_tree(model: Any, scale: Scale, graph: GraphBuilder) -> str:
-    """A decision tree."""
-    return _from_shares(graph, [_shares(model.tree_, scale, 1)])
+def single_tree(model: Any, scale: Scale) -> Forest:
+    """A decision tree, with the log-odds of its leaves' class shares, limited as a member's are."""
+    tree = _shares(model.tree_, scale, 1)
+    logs = np.log(np.maximum(tree.value, SMALLEST))
+    odds = np.clip(logs[:, 1:] - logs[:, :1], -LIMIT, LIMIT)
+    return Forest((replace(tree, value=odds),), 0.0)
 
 
 def forest(model: Any, scale: Scale, graph: GraphBuilder) -> str:
@@ -67,14 +98,18 @@ def forest(model: Any, scale: Scale, graph: GraphBuilder) -> str:
     return _from_shares(graph, [_shares(tree.tree_, scale, count) for tree in model.estimators_])
 
 
-def gradient_boosting(model: Any, scale: Scale, graph: GraphBuilder) -> str:
+def gradient_boosting(model: Any, scale: Scale) -> Forest:
     """Boosted regression trees on top of the log-odds of the churn rate."""
     prior = np.clip(model.init_.class_prior_[1], np.finfo(np.float32).eps, 1 - np.finfo(np.float32).eps)
-    trees = [
+    return Forest(boosted_trees(model, scale), float(np.log(prior) - np.log1p(-prior)))
+
+
+def boosted_trees(model: Any, scale: Scale) -> tuple[Tree, ...]:
+    """The trees of a fitted booster, of a classifier or a regressor."""
+    return tuple(
         _tree(stage.tree_, scale, stage.tree_.value[:, 0, :] * model.learning_rate)
         for stage in model.estimators_[:, 0]
-    ]
-    return add_forest(graph, trees, [float(np.log(prior) - np.log1p(-prior))])
+    )
 
 
 def _dense(graph: GraphBuilder, tensor: str, weights: NDArray[Any], bias: NDArray[Any]) -> str:
