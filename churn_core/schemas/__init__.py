@@ -20,8 +20,10 @@ from churn_core.schemas.spec import (
 from churn_core.schemas.spelling import Reader, ReadRow
 from churn_core.schemas.telcovision import TelcoVisionCustomer
 from churn_core.schemas.wire import (
+    Action,
     BatchAnswer,
     BatchError,
+    Change,
     ChurnPrediction,
     ModelInfo,
     ModelRef,
@@ -32,10 +34,12 @@ from churn_core.schemas.wire import (
 )
 
 __all__ = [
+    "Action",
     "BatchAnswer",
     "BatchError",
     "BlankMeans",
     "Category",
+    "Change",
     "ChurnPrediction",
     "Condition",
     "Customer",
@@ -49,8 +53,8 @@ __all__ = [
     "LanguageName",
     "ModelInfo",
     "ModelRef",
-    "ProbabilityInterval",
     "Numeric",
+    "ProbabilityInterval",
     "Problem",
     "ReadRow",
     "Reader",

@@ -13,8 +13,10 @@ from churn_core.schemas.rules import Scalar, added
 from churn_core.schemas.spec import SchemaSpec
 
 __all__ = [
+    "Action",
     "BatchAnswer",
     "BatchError",
+    "Change",
     "ChurnPrediction",
     "Metric",
     "ModelInfo",
@@ -112,6 +114,39 @@ class ProbabilityInterval(Answer):
     coverage: float = Field(gt=0, lt=1)
 
 
+class Change(Answer):
+    """One field of a customer, as it is and as it could be."""
+
+    feature: str
+    value: bool | int | float | str
+    becomes: bool | int | float | str
+
+
+class Action(Answer):
+    """The cheapest change of what a customer has that the model expects to keep him.
+
+    It says what the model makes of customers like the changed one. That is an association in past
+    data, not proof that the change would cause it; `note` says so wherever an action is shown.
+
+    Attributes:
+        changes: What would change, all at once; empty where nothing has to, or no allowed change helps.
+        reaches_threshold: Whether the customer is then below the threshold.
+        churn_probability: Of the customer so changed.
+        cost: What the change costs where it is taken, in the currency of the costs.
+        expected_profit: Of proposing it, in the currency of the costs.
+        text: The change in words.
+        note: What this is, and what it is not.
+    """
+
+    changes: tuple[Change, ...]
+    reaches_threshold: bool
+    churn_probability: float = Field(ge=0, le=1)
+    cost: float = Field(ge=0)
+    expected_profit: float
+    text: str
+    note: str
+
+
 class ChurnPrediction(Answer):
     """The answer about one customer.
 
@@ -123,6 +158,7 @@ class ChurnPrediction(Answer):
         expected_profit: Expected profit of contacting this customer, in the currency of the costs.
         interval: How sure the probability is; `None` where it was not asked for.
         reasons: Strongest first; empty where they were not asked for.
+        action: What could keep this customer; `None` where it was not asked for.
     """
 
     customer_id: str
@@ -133,6 +169,7 @@ class ChurnPrediction(Answer):
     expected_profit: float
     interval: ProbabilityInterval | None = added(None)
     reasons: tuple[Reason, ...] = ()
+    action: Action | None = added(None)
     model: ModelRef
     request_id: str = ""
 
