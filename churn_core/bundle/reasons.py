@@ -6,6 +6,7 @@ an average customer, they add up to the customer's log-odds.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -58,7 +59,7 @@ class Explainer:
 
     def __init__(self, spec: SchemaSpec, shares: Shares, currency: str) -> None:
         self.base = shares.base
-        self._spec = spec
+        self._fields = spec.fields
         self._shares = shares
         self._sentences = {language: Sentences(spec, language, currency) for language in LANGUAGES}
 
@@ -74,12 +75,12 @@ class Explainer:
         shares: NDArray[np.float64],
         language: LanguageName = "en",
         most: int = 5,
-    ) -> tuple[Reason, ...]:
-        """The strongest reasons for one customer.
+    ) -> Iterator[tuple[Reason, ...]]:
+        """The strongest reasons for each customer.
 
         Args:
-            values: His raw values, `[fields]`.
-            shares: Of his fields, `[fields]`.
+            values: Their raw values, `[rows, fields]`.
+            shares: Of their fields, `[rows, fields]`.
 
         Raises:
             SchemaError: There are no sentences in this language.
@@ -87,11 +88,17 @@ class Explainer:
         sentences = self._sentences.get(language)
         if sentences is None:
             raise SchemaError(f"there are no sentences in {language!r}; choose {' or '.join(LANGUAGES)}")
-        strongest: list[int] = np.argsort(-np.abs(shares), kind="stable")[:most].tolist()
-        effects, numbers = shares.tolist(), values.tolist()  # Python's own are faster one by one
+        strongest: list[list[int]] = np.argsort(-np.abs(shares), axis=1, kind="stable")[:, :most].tolist()
+        rows = zip(strongest, values, shares, strict=True)
+        # Python's own numbers are faster one by one.
+        return (self._told(order, row.tolist(), own.tolist(), sentences) for order, row, own in rows)
+
+    def _told(
+        self, strongest: list[int], numbers: list[float], effects: list[float], sentences: Sentences
+    ) -> tuple[Reason, ...]:
         reasons: list[Reason] = []
         for index in strongest:
-            field, effect = self._spec.fields[index], effects[index]
+            field, effect = self._fields[index], effects[index]
             if abs(effect) < _SMALLEST:
                 break
             value = field_value(field, numbers[index])

@@ -183,10 +183,7 @@ class Scorer:
         most: int = 5,
     ) -> Iterable[tuple[Reason, ...]]:
         shares = self._explainer.shares(raw, matrix, probability)
-        return (
-            self._explainer.reasons(values, own, language, most)
-            for values, own in zip(raw.values, shares, strict=True)
-        )
+        return self._explainer.reasons(raw.values, shares, language, most)
 
     def _shares(self, bundle: Bundle, threads: int) -> Shares:
         spec, about = self.bundle.schema_spec, self.bundle.reasons

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from churn_core.schemas import FieldSpec, LanguageName, SchemaSpec, Wording
 from churn_core.schemas.rules import Scalar
 
@@ -20,6 +23,8 @@ _VERBS = {
 _WORDS = {"en": ("no", "yes"), "es": ("no", "sí")}
 # Around what is named rather than told, where a schema does not say how to tell it.
 _QUOTES = {"en": "\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}", "es": "«{}»"}
+# Stands for the number until it is known: nothing that a person writes.
+_MARK = "\0"
 _SPANISH_MARKS = str.maketrans(",.", ".,")
 
 
@@ -31,11 +36,10 @@ class Sentences:
     """
 
     def __init__(self, spec: SchemaSpec, language: LanguageName, currency: str) -> None:
-        self._fields = spec.fields
         self._language: LanguageName = language
         self._currency = currency
         self._verbs = _VERBS[language]
-        self._known = [self._named(field) for field in spec.fields]
+        self._subjects = [self._subject(field) for field in spec.fields]
 
     def __call__(self, index: int, value: Scalar, effect: float) -> str:
         """What a field's value does to the risk.
@@ -43,40 +47,43 @@ class Sentences:
         Args:
             index: The field's place in the schema.
         """
-        subject = self._known[index].get(value) or self._numbered(self._fields[index], value)
-        return subject + self._verbs[effect < 0]
+        return self._subjects[index](value) + self._verbs[effect < 0]
 
-    def _named(self, field: FieldSpec) -> dict[Scalar, str]:
-        """The beginnings of all sentences about a flag or category."""
+    def _subject(self, field: FieldSpec) -> Callable[[Any], str]:
+        """How sentences about a field begin, by its value; put together once, since it is asked all the time."""
         if field.role == "numeric":
-            return {}
+            return self._numbered(field)
         told = self._wording(field).subjects
         if field.role == "category":
-            return {value: told.get(value) or self._quoted(field, value) for value in field.values}
-        words = dict(zip(("false", "true"), _WORDS[self._language], strict=True))
-        return {
-            value == "true": told.get(value) or self._quoted(field, word) for value, word in words.items()
-        }
-
-    def _numbered(self, field: FieldSpec, value: Scalar) -> str:
-        told = self._wording(field).subjects
-        number = self._number(field, float(value))
-        template = told.get(f"{value:g}") or told.get("")
-        if template:
-            return template.replace("{}", number)
-        unit = "" if field.unit == "currency" else field.unit
-        return self._quoted(field, f"{number} {unit}".strip())
-
-    def _number(self, field: FieldSpec, value: float) -> str:
-        if field.unit == "currency":
-            text = f"{value:,.2f}"
-        elif field.integer or value == int(value):
-            text = f"{int(value):,}"
+            words = {value: value for value in field.values}
         else:
-            text = f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
-        if self._language == "es":
-            text = text.translate(_SPANISH_MARKS)
-        return f"{text} {self._currency}" if field.unit == "currency" else text
+            words = dict(zip(("false", "true"), _WORDS[self._language], strict=True))
+        subjects = {value: told.get(value) or self._quoted(field, word) for value, word in words.items()}
+        if field.role == "category":
+            return subjects.__getitem__
+        return {False: subjects["false"], True: subjects["true"]}.__getitem__
+
+    def _numbered(self, field: FieldSpec) -> Callable[[float], str]:
+        told = {value: text.replace("{}", _MARK) for value, text in self._wording(field).subjects.items()}
+        unit = "" if field.unit == "currency" else field.unit
+        usual = told.pop("", "") or self._quoted(field, f"{_MARK} {unit}".strip())
+        special = {float(value): text for value, text in told.items()}
+        write = self._writer(field)
+        return lambda value: special.get(value, usual).replace(_MARK, write(value))
+
+    def _writer(self, field: FieldSpec) -> Callable[[float], str]:
+        currency = f" {self._currency}" if field.unit == "currency" else ""
+
+        def write(value: float) -> str:
+            if currency:
+                text = f"{value:,.2f}"
+            elif field.integer or value == int(value):
+                text = f"{int(value):,}"
+            else:
+                text = f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+            return (text.translate(_SPANISH_MARKS) if self._language == "es" else text) + currency
+
+        return write
 
     def _wording(self, field: FieldSpec) -> Wording:
         return field.texts.get(self._language, Wording())
