@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
+from churn_core.errors import SchemaError
 from churn_core.schemas import FieldSpec, LanguageName, SchemaSpec, Wording
 from churn_core.schemas.rules import Scalar
+from churn_core.schemas.spec import value_name
 
-__all__ = ["LANGUAGES", "Sentences"]
+__all__ = ["LANGUAGES", "Sentences", "in_language"]
+
+T = TypeVar("T")
 
 LANGUAGES: tuple[LanguageName, ...] = ("en", "es")
 
@@ -23,9 +27,21 @@ _VERBS = {
 _WORDS = {"en": ("no", "yes"), "es": ("no", "sí")}
 # Around what is named rather than told, where a schema does not say how to tell it.
 _QUOTES = {"en": "\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}", "es": "«{}»"}
+_INSTEAD = {"en": "{} instead of {}", "es": "{} en lugar de {}"}
 # Stands for the number until it is known: nothing that a person writes.
 _MARK = "\0"
 _SPANISH_MARKS = str.maketrans(",.", ".,")
+
+
+def in_language(texts: Mapping[str, T], language: str) -> T:
+    """What there is in a language.
+
+    Raises:
+        SchemaError: There is nothing.
+    """
+    if language not in texts:
+        raise SchemaError(f"there are no sentences in {language!r}; choose {' or '.join(LANGUAGES)}")
+    return texts[language]
 
 
 class Sentences:
@@ -36,10 +52,16 @@ class Sentences:
     """
 
     def __init__(self, spec: SchemaSpec, language: LanguageName, currency: str) -> None:
+        self._fields = spec.fields
         self._language: LanguageName = language
         self._currency = currency
         self._verbs = _VERBS[language]
-        self._subjects = [self._subject(field) for field in spec.fields]
+        self._known = [self._named(field) for field in spec.fields]
+        # All that can be put together before a customer comes is.
+        self._subjects: list[Callable[[Any], str]] = [
+            known.__getitem__ if known else self._numbered(field)
+            for field, known in zip(spec.fields, self._known, strict=True)
+        ]
 
     def __call__(self, index: int, value: Scalar, effect: float) -> str:
         """What a field's value does to the risk.
@@ -49,41 +71,57 @@ class Sentences:
         """
         return self._subjects[index](value) + self._verbs[effect < 0]
 
-    def _subject(self, field: FieldSpec) -> Callable[[Any], str]:
-        """How sentences about a field begin, by its value; put together once, since it is asked all the time."""
+    def change(self, index: int, value: Scalar, becomes: Scalar) -> str:
+        """What changing a flag or category means, to be read within a sentence."""
+        field = self._fields[index]
+        told = self._wording(field).moves.get(value_name(becomes))
+        if told:
+            return told.replace("{}", _inner(self._known[index][value]))
+        old, new = (self._word(one) for one in (value, becomes))
+        quotes, instead = _QUOTES[self._language], _INSTEAD[self._language]
+        return instead.format(self._quoted(field, new), quotes.format(old))
+
+    def money(self, amount: float) -> str:
+        """An amount in the currency of the costs."""
+        return f"{self._marked(f'{amount:,.2f}')} {self._currency}"
+
+    def percent(self, share: float) -> str:
+        """A share to a tenth of a percent."""
+        return f"{self._marked(f'{100 * share:.1f}')} %"
+
+    def _named(self, field: FieldSpec) -> dict[Scalar, str]:
+        """The beginnings of all sentences about a flag or category."""
         if field.role == "numeric":
-            return self._numbered(field)
+            return {}
         told = self._wording(field).subjects
         if field.role == "category":
-            words = {value: value for value in field.values}
-        else:
-            words = dict(zip(("false", "true"), _WORDS[self._language], strict=True))
-        subjects = {value: told.get(value) or self._quoted(field, word) for value, word in words.items()}
-        if field.role == "category":
-            return subjects.__getitem__
-        return {False: subjects["false"], True: subjects["true"]}.__getitem__
+            return {value: told.get(value) or self._quoted(field, value) for value in field.values}
+        return {
+            value: told.get(value_name(value)) or self._quoted(field, self._word(value))
+            for value in (False, True)
+        }
 
     def _numbered(self, field: FieldSpec) -> Callable[[float], str]:
         told = {value: text.replace("{}", _MARK) for value, text in self._wording(field).subjects.items()}
         unit = "" if field.unit == "currency" else field.unit
         usual = told.pop("", "") or self._quoted(field, f"{_MARK} {unit}".strip())
         special = {float(value): text for value, text in told.items()}
-        write = self._writer(field)
-        return lambda value: special.get(value, usual).replace(_MARK, write(value))
+        return lambda value: special.get(value, usual).replace(_MARK, self._number(field, value))
 
-    def _writer(self, field: FieldSpec) -> Callable[[float], str]:
-        currency = f" {self._currency}" if field.unit == "currency" else ""
+    def _number(self, field: FieldSpec, value: float) -> str:
+        if field.unit == "currency":
+            return self.money(value)
+        if field.integer or value == int(value):
+            text = f"{int(value):,}"
+        else:
+            text = f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
+        return self._marked(text)
 
-        def write(value: float) -> str:
-            if currency:
-                text = f"{value:,.2f}"
-            elif field.integer or value == int(value):
-                text = f"{int(value):,}"
-            else:
-                text = f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
-            return (text.translate(_SPANISH_MARKS) if self._language == "es" else text) + currency
+    def _marked(self, number: str) -> str:
+        return number.translate(_SPANISH_MARKS) if self._language == "es" else number
 
-        return write
+    def _word(self, value: Scalar) -> str:
+        return _WORDS[self._language][value] if isinstance(value, bool) else str(value)
 
     def _wording(self, field: FieldSpec) -> Wording:
         return field.texts.get(self._language, Wording())
@@ -91,3 +129,9 @@ class Sentences:
     def _quoted(self, field: FieldSpec, value: str) -> str:
         description = self._wording(field).description or field.description
         return _QUOTES[self._language].format(f"{description}: {value}")
+
+
+def _inner(subject: str) -> str:
+    """The beginning of a sentence as it reads within one; abbreviations keep their capitals."""
+    first = subject[:1] if subject[1:2].isupper() else subject[:1].lower()
+    return (first + subject[1:]).rstrip(",")
