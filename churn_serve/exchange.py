@@ -10,9 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMa
 from functools import lru_cache
 from types import coroutine
 from typing import Any, TypeVar
-from urllib.parse import parse_qs
 
-from churn_core.schemas.wire import ProblemField
 from churn_serve.errors import Headers, Refusal
 
 __all__ = ["JSON", "Disconnected", "Exchange", "Message", "Receive", "Scope", "Send"]
@@ -29,7 +27,6 @@ _REQUEST_ID = re.compile(rb"[\x20-\x7e]{1,128}")
 _JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 _CHARSET = re.compile(rb';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 _UTF8 = frozenset({b"utf-8", b"utf8"})
-_ANSWERS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class Disconnected(Exception):
@@ -66,14 +63,6 @@ class Exchange:
             if key == name:
                 return value
         return None
-
-    def flag(self, name: str, default: bool) -> bool:
-        """The only query parameter there may be; it is `true` or `false`.
-
-        Raises:
-            Refusal: 422, it is anything else or given twice, or there is another one.
-        """
-        return _flag(self.scope["query_string"], name, default)
 
     async def json_body(self, limit: int, seconds: float) -> bytes:
         """The whole body.
@@ -155,26 +144,6 @@ class Exchange:
         await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.complete = True
-
-
-@lru_cache(maxsize=256)
-def _flag(query: bytes, name: str, default: bool) -> bool:
-    values = parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    for other in values:
-        if other != name:
-            raise _refused_parameter(other[:64], "is not a parameter of this route", name)
-    texts = values.get(name, ())
-    if len(texts) > 1:
-        raise _refused_parameter(name, "is given twice", "true or false, once")
-    found = _ANSWERS.get(texts[0].lower()) if texts else default
-    if found is None:
-        raise _refused_parameter(name, "is not allowed", "true or false")
-    return found
-
-
-def _refused_parameter(name: str, message: str, allowed: str) -> Refusal:
-    error = ProblemField(field=name, message=message, allowed=allowed)
-    return Refusal(422, f"The query parameter {name!r} {message}.", (error,))
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,8 @@ from churn_serve.exchange import Exchange
 from churn_serve.problems import invalid_customer, problem_fields
 from churn_serve.record import Recorder
 from churn_serve.settings import Settings
+from churn_serve.together import Together, answers
+from churn_serve.wanted import Wanted, wanted
 
 __all__ = ["Predict", "PredictBatch"]
 
@@ -25,24 +27,25 @@ _REASONS = {"reasons"}
 
 
 class Predict:
-    """Answers one customer, with reasons unless `?explain=false`."""
+    """Answers one customer, with what the query asks for."""
 
     def __init__(self, scorer: Scorer, settings: Settings, recorder: Recorder | None) -> None:
         self._scorer = scorer
+        self._together = Together(scorer)
         self._limit = settings.max_body_bytes
         self._seconds = settings.body_seconds
         self._recorder = recorder
 
     async def __call__(self, exchange: Exchange) -> None:
-        explain = exchange.flag("explain", default=True)
+        asked = wanted(exchange.scope["query_string"], self._scorer.bundle)
         body = await exchange.json_body(self._limit, self._seconds)
         try:
             customer = self._scorer.customer_class.parse_json(body)
         except InvalidCustomer as error:
             raise invalid_customer(error, body, self._scorer.customer_class) from None
-        answer = _signed(self._scorer.predict(customer, explain=explain), exchange.request_id)
+        answer = _signed(await self._together(customer, asked), exchange.request_id)
         exchange.rows = 1
-        await exchange.reply(200, answer.model_dump_json(exclude=None if explain else _REASONS).encode())
+        await exchange.reply(200, answer.model_dump_json(exclude=None if asked.explain else _REASONS).encode())
         if self._recorder:
             self._recorder.record([customer], [answer])
 
@@ -58,33 +61,33 @@ class PredictBatch:
         self._recorder = recorder
 
     async def __call__(self, exchange: Exchange) -> None:
-        explain = exchange.flag("explain", default=True)
+        asked = wanted(exchange.scope["query_string"], self._scorer.bundle)
         body = await exchange.json_body(self._limit, self._seconds)
-        customers, answers, content = await asyncio.to_thread(
-            self._answer, body, explain, exchange.request_id
+        customers, found, content = await asyncio.to_thread(
+            self._answer, body, asked, exchange.request_id
         )
         exchange.rows = len(customers)
         await exchange.reply(200, content)
         if self._recorder:
-            self._recorder.record(customers, answers)
+            self._recorder.record(customers, found)
 
     def _answer(
-        self, body: bytes, explain: bool, request_id: str
+        self, body: bytes, asked: Wanted, request_id: str
     ) -> tuple[list[Customer], list[ChurnPrediction], bytes]:
         rows = read_rows(body)
         if len(rows) > self._most:
             raise Refusal(413, f"A batch must not have more than {self._most} customers.")
         read = [self._read(index, row) for index, row in enumerate(rows)]
         customers = [row for row in read if isinstance(row, Customer)]
-        answers = [_signed(a, request_id) for a in self._scorer.predict_many(customers, explain=explain)]
-        left = iter(answers)
+        found = [_signed(answer, request_id) for answer in answers(self._scorer, customers, asked)]
+        left = iter(found)
         batch = BatchAnswer(
             predictions=tuple(next(left) if isinstance(row, Customer) else None for row in read),
             errors=tuple(row for row in read if isinstance(row, BatchError)),
             request_id=request_id,
         )
-        left_out = None if explain else {"predictions": {"__all__": _REASONS}}
-        return customers, answers, batch.model_dump_json(exclude=left_out).encode()
+        left_out = None if asked.explain else {"predictions": {"__all__": _REASONS}}
+        return customers, found, batch.model_dump_json(exclude=left_out).encode()
 
     def _read(self, index: int, row: Any) -> Customer | BatchError:
         try:
