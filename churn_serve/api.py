@@ -8,15 +8,23 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Request, Response, Security
+from fastapi import Body, FastAPI, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from churn_core import __version__
 from churn_core.bundle import Manifest, Scorer
-from churn_core.schemas import BatchAnswer, ChurnPrediction, ModelInfo, ModelRef, Problem, SchemaInfo
+from churn_core.schemas import (
+    BatchAnswer,
+    ChurnPrediction,
+    LanguageName,
+    ModelInfo,
+    ModelRef,
+    Problem,
+    SchemaInfo,
+)
 from churn_serve.errors import Refusal
 from churn_serve.exchange import Exchange
 from churn_serve.metrics import CONTENT_TYPE, Metrics
@@ -35,6 +43,29 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "A customer or a parameter is not allowed"},
     503: {"model": Problem, "description": "No model is loaded"},
 }
+
+
+class Parameters(BaseModel):
+    """The query parameters of predictions, as documented; `churn_serve.wanted` reads them."""
+
+    explain: bool = Field(True, description="Whether to give the strongest reasons.", examples=[False])
+    interval: bool = Field(
+        False,
+        description="Whether to say how sure the probability is; refused where the model does not know.",
+        examples=[True],
+    )
+    action: bool = Field(
+        False,
+        description="Whether to look for the cheapest change that could keep the customer: an association "
+        "in past data, not proof of a cause. It takes milliseconds for each customer.",
+        examples=[True],
+    )
+    language: LanguageName = Field(
+        "en", description="Language of the texts of reasons and actions.", examples=["es"]
+    )
+
+
+Asked = Annotated[Parameters, Query()]
 
 
 class Ready(BaseModel):
@@ -109,10 +140,10 @@ def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> N
         Body(embed=True, examples=[[one]], max_length=settings.max_batch_rows),
     ]
 
-    def predict(customer: Any, explain: bool = True) -> ChurnPrediction:  # type: ignore[return]
-        """The answer about one customer; `explain=false` leaves the reasons out."""
+    def predict(customer: Any, asked: Asked) -> ChurnPrediction:  # type: ignore[return]
+        """The answer about one customer; reasons, interval and action are there where asked for."""
 
-    def predict_batch(customers: Any, explain: bool = True) -> BatchAnswer:  # type: ignore[return]
+    def predict_batch(customers: Any, asked: Asked) -> BatchAnswer:  # type: ignore[return]
         """Answers about many customers, in their order.
 
         A customer that does not fit has `null` in `predictions` and his problems in `errors`.

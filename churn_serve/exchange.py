@@ -44,7 +44,17 @@ class Exchange:
         rows: Customers that were answered.
     """
 
-    __slots__ = ("_send", "complete", "receive", "request_id", "rows", "scope", "started", "status")
+    __slots__ = (
+        "_headers",
+        "_send",
+        "complete",
+        "receive",
+        "request_id",
+        "rows",
+        "scope",
+        "started",
+        "status",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -54,15 +64,14 @@ class Exchange:
         self.status = 0
         self.complete = False
         self.rows = 0
+        # Of headers given twice, the first counts.
+        self._headers: dict[bytes, bytes] = dict(reversed(list(scope["headers"])))
         given = self.header(b"x-request-id") or b""
         self.request_id = given.decode() if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of that (lower-case) name."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return value
-        return None
+        return self._headers.get(name)
 
     async def json_body(self, limit: int, seconds: float) -> bytes:
         """The whole body.

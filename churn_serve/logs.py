@@ -30,14 +30,17 @@ class Log:
         """Log an answered request; `route` is a known path, never a caller's text."""
         if self._stream:
             self._write(
-                "info",
-                "request",
-                request_id=request_id,
-                method=method,
-                route=route,
-                status=status,
-                milliseconds=round(seconds * 1000, 3),
-                customers=customers,
+                {
+                    "time": _now(),
+                    "level": "info",
+                    "event": "request",
+                    "request_id": request_id,
+                    "method": method,
+                    "route": route,
+                    "status": status,
+                    "milliseconds": round(seconds * 1000, 3),
+                    "customers": customers,
+                }
             )
 
     def failure(self, event: str, error: BaseException, request_id: str = "") -> None:
@@ -46,11 +49,22 @@ class Log:
         Its message is left out: messages of foreign code may quote a customer.
         """
         trace = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in extract_tb(error.__traceback__)]
-        self._write("error", event, request_id=request_id, error=type(error).__name__, trace=trace)
+        self._write(
+            {
+                "time": _now(),
+                "level": "error",
+                "event": event,
+                "request_id": request_id,
+                "error": type(error).__name__,
+                "trace": trace,
+            }
+        )
 
-    def _write(self, level: str, event: str, **fields: Any) -> None:
+    def _write(self, fields: dict[str, Any]) -> None:
         if self._stream:
-            time = datetime.now(UTC).isoformat(timespec="milliseconds")
-            line = to_json({"time": time, "level": level, "event": event, **fields}).decode()
-            self._stream.write(line + "\n")
+            self._stream.write(to_json(fields).decode() + "\n")
             self._stream.flush()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,7 +1,7 @@
 """`POST /predict` and `POST /predict/batch`: from the bytes of a request to those of its answer.
 
-Both skip the framework: pydantic reads and writes the JSON, and the model answers one customer in
-the event loop, where a hop to a thread would cost more than the answer.
+Both skip the framework: pydantic reads and writes the JSON, and the model answers single customers in
+the event loop, where a hop to a thread would cost more than the answer (see `churn_serve.together`).
 """
 
 from __future__ import annotations
@@ -43,11 +43,18 @@ class Predict:
             customer = self._scorer.customer_class.parse_json(body)
         except InvalidCustomer as error:
             raise invalid_customer(error, body, self._scorer.customer_class) from None
-        answer = _signed(await self._together(customer, asked), exchange.request_id)
+        answer = _signed(await self._ask(customer, asked), exchange.request_id)
         exchange.rows = 1
-        await exchange.reply(200, answer.model_dump_json(exclude=None if asked.explain else _REASONS).encode())
+        await exchange.reply(
+            200, answer.model_dump_json(exclude=None if asked.explain else _REASONS).encode()
+        )
         if self._recorder:
             self._recorder.record([customer], [answer])
+
+    async def _ask(self, customer: Customer, asked: Wanted) -> ChurnPrediction:
+        if asked.action:  # takes milliseconds, in which others can be answered
+            return (await asyncio.to_thread(answers, self._scorer, [customer], asked))[0]
+        return await self._together(customer, asked)
 
 
 class PredictBatch:
@@ -63,9 +70,7 @@ class PredictBatch:
     async def __call__(self, exchange: Exchange) -> None:
         asked = wanted(exchange.scope["query_string"], self._scorer.bundle)
         body = await exchange.json_body(self._limit, self._seconds)
-        customers, found, content = await asyncio.to_thread(
-            self._answer, body, asked, exchange.request_id
-        )
+        customers, found, content = await asyncio.to_thread(self._answer, body, asked, exchange.request_id)
         exchange.rows = len(customers)
         await exchange.reply(200, content)
         if self._recorder:
@@ -99,4 +104,6 @@ class PredictBatch:
 
 
 def _signed(answer: ChurnPrediction, request_id: str) -> ChurnPrediction:
-    return answer.model_copy(update={"request_id": request_id})
+    # Nobody else has seen this answer yet, and a copy would cost as much as all of its JSON.
+    answer.__dict__["request_id"] = request_id
+    return answer

@@ -61,7 +61,7 @@ class ServiceLoad:
 
     def compute(self, raw: RawTable) -> Sequence[NDArray[np.float64]]:
         places, yes = _service_places(raw.spec)
-        count = np.add.reduce(raw.values[:, places] == yes, axis=1, dtype=np.float64)
+        count = np.add.reduce(raw.values.take(places, axis=1) == yes, axis=1, dtype=np.float64)
         count += 1.0 - raw.equals(_INTERNET, "No")
         return [count, count * _is_monthly(raw), count * raw.equals(_INTERNET, _fiber(raw.spec))]
 

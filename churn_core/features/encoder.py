@@ -45,12 +45,10 @@ class Encoder:
 
     def encode(self, raw: RawTable) -> NDArray[np.float32]:
         """The feature matrix, float32 `[rows, features]`, C order."""
-        values, rows = raw.values, len(raw)
-        matrix = np.zeros((rows, len(self.names)), dtype=np.float32)
-        matrix[:, self._plain_to] = values[:, self._plain_from]
-        if self._hot_from.size:
-            columns = values[:, self._hot_from].astype(np.intp) + self._hot_to
-            matrix.reshape(-1)[columns + self._row_starts(rows)] = 1.0
+        matrix = np.empty((len(raw), len(self.names)), dtype=np.float32)
+        encoded = matrix[:, : self._encoded]
+        encoded[:] = raw.values.take(self._from, axis=1) == self._codes
+        encoded[:, self._plain] = raw.values.take(self._plain_from, axis=1)
         column = self._encoded
         for name, feature, names in self._derived:
             parts = feature.compute(raw) if names else ()
@@ -61,28 +59,25 @@ class Encoder:
                 column += 1
         return matrix
 
-    def _row_starts(self, rows: int) -> NDArray[np.intp]:
-        return (np.arange(rows, dtype=np.intp) * len(self.names))[:, None]
-
     def _layout(self) -> None:
         names: list[str] = []
         sources: list[str] = []
+        taken: list[int] = []
+        codes: list[float] = []
         plain: list[tuple[int, int]] = []
-        hot: list[tuple[int, int]] = []
         for index, field in enumerate(self.spec.fields):
-            (hot if field.role == "category" else plain).append((index, len(names)))
             labels = [f"{field.name}={v}" for v in field.values] if field.values else [field.name]
             names += labels
             sources += [field.name] * len(labels)
+            taken += [index] * len(labels)
+            codes += range(len(labels))
+            if field.role != "category":
+                plain.append((index, len(taken) - 1))
         self._encoded = len(names)
         for name, _, columns in self._derived:
             names += [f"{name}:{column}" for column in columns]
             sources += [name] * len(columns)
         self.names, self.sources = tuple(names), tuple(sources)
-        self._plain_from, self._plain_to = _index_pair(plain)
-        self._hot_from, self._hot_to = _index_pair(hot)
-
-
-def _index_pair(pairs: list[tuple[int, int]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    table = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+        # The raw column behind each encoded one, and the code that makes a category's column 1.
+        self._from, self._codes = np.array(taken, dtype=np.intp), np.array(codes, dtype=np.float64)
+        self._plain_from, self._plain = np.array(plain, dtype=np.intp).reshape(-1, 2).T

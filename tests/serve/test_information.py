@@ -94,7 +94,13 @@ def test_openapi_describes_the_bundles_customers(call: Caller, scorer: Scorer) -
     text = str(body) + str(model)
     assert "Month-to-month" in str(document["components"]["schemas"])
     assert "C-0001" in text
-    assert [parameter["name"] for parameter in operation["parameters"]] == ["explain"]
+    assert document["paths"]["/predict/batch"]["post"]["parameters"] == operation["parameters"]
+    parameters = {one["name"]: one for one in operation["parameters"]}
+    assert {name: one["schema"]["default"] for name, one in parameters.items()} == {
+        "explain": True, "interval": False, "action": False, "language": "en",
+    }  # fmt: skip
+    assert parameters["language"]["schema"]["enum"] == ["en", "es"]
+    assert all(one["description"] and one["schema"]["examples"] for one in parameters.values())
     assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith(
         "ChurnPrediction"
     )

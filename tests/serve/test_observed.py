@@ -63,7 +63,7 @@ class _Broken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.scorer, name)
 
-    def predict(self, customer: Any, **asked: Any) -> Any:  # noqa: ARG002
+    def predict(self, customer: Any, **asked: Any) -> Any:
         raise RuntimeError(f"cannot handle {customer!r}")
 
     predict_many = predict
