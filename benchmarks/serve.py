@@ -2,12 +2,14 @@
 
 Both run on one uvicorn worker each, in processes of their own, and are asked in turns by the same
 loader, round after round: what disturbs one disturbs the other. Ratios are medians over the rounds.
+Processor time for each request is told too: it holds stiller than rates where others use the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import re
 import subprocess
@@ -18,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from churn_core.bundle import read_bundle
 from churn_core.schemas import customer_class
@@ -40,25 +43,56 @@ def main(arguments: list[str]) -> None:
             _compare(service, bare, path, body.encode(), options, budget)
 
 
+class _Server(NamedTuple):
+    pid: int
+    port: int
+
+
+class _Round(NamedTuple):
+    """What one server did in one round; seconds of processor time are for one request."""
+
+    rate: float
+    processor: float
+
+
 def _compare(
-    service: int, bare: int, path: str, body: bytes, options: argparse.Namespace, budget: float
+    service: _Server, bare: _Server, path: str, body: bytes, options: argparse.Namespace, budget: float
 ) -> None:
-    ratios: list[float] = []
-    rates: dict[str, list[float]] = {"service": [], "bare": []}
+    ours: list[_Round] = []
+    theirs: list[_Round] = []
     for _ in range(options.rounds):
-        ours = _rate(service, path, body, options.connections, options.seconds)
-        theirs = _rate(bare, "/predict", body, options.connections, options.seconds)
-        rates["service"].append(ours)
-        rates["bare"].append(theirs)
-        ratios.append(ours / theirs)
-    single = [_latency(port, target, body) for port, target in ((service, path), (bare, "/predict"))]
+        ours.append(_round(service, path, body, options))
+        theirs.append(_round(bare, "/predict", body, options))
     print(f"\nPOST {path}, {options.connections} connections, {options.rounds} rounds of {options.seconds} s")
-    print(f"  service {median(rates['service']):8.0f} /s   p50 alone {single[0] * 1e3:.2f} ms")
-    print(f"  bare    {median(rates['bare']):8.0f} /s   p50 alone {single[1] * 1e3:.2f} ms")
+    _show("service", ours, _latency(service.port, path, body))
+    _show("bare", theirs, _latency(bare.port, "/predict", body))
+    ratios = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
     ratio = median(ratios)
     verdict = "met" if ratio >= budget else "MISSED"
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(f"  ratio   {ratio:8.2f}      ({spread}); budget {budget}: {verdict}", flush=True)
+    print(f"  ratio   {ratio:8.2f}      ({spread}); budget {budget}: {verdict}")
+    times = [other.processor / one.processor for one, other in zip(ours, theirs, strict=True)]
+    print(f"  the same by processor time: {median(times):.2f}", flush=True)
+
+
+def _show(name: str, rounds: list[_Round], alone: float) -> None:
+    rate, processor = (median(column) for column in zip(*rounds, strict=True))
+    print(f"  {name:7} {rate:8.0f} /s   processor {processor * 1e6:4.0f} us   p50 alone {alone * 1e3:.2f} ms")
+
+
+def _round(server: _Server, path: str, body: bytes, options: argparse.Namespace) -> _Round:
+    before = _processor_seconds(server.pid)
+    answers = len(asyncio.run(_load(server.port, path, body, options.connections, options.seconds)))
+    return _Round(answers / options.seconds, (_processor_seconds(server.pid) - before) / answers)
+
+
+def _processor_seconds(pid: int) -> float:
+    """What a process has used so far; not known (nan) where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _bundle(folder: Path) -> Path:
@@ -71,8 +105,8 @@ def _bundle(folder: Path) -> Path:
 
 
 @contextmanager
-def _process(*arguments: str) -> Iterator[int]:
-    """A server in a process of its own; gives its port."""
+def _process(*arguments: str) -> Iterator[_Server]:
+    """A server in a process of its own."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *arguments]
     with subprocess.Popen(
@@ -82,7 +116,7 @@ def _process(*arguments: str) -> Iterator[int]:
             found = re.search(r":(\d+)\b", process.stdout.readline() if process.stdout else "")
             if not found:
                 raise SystemExit(f"{' '.join(arguments)} did not start")
-            yield int(found[1])
+            yield _Server(process.pid, int(found[1]))
         finally:
             process.terminate()
 
@@ -136,10 +170,6 @@ async def _load(port: int, path: str, body: bytes, connections: int, seconds: fl
     protocols = [protocol for _, protocol in await asyncio.gather(*open_)]
     await asyncio.gather(*(protocol.done for protocol in protocols))
     return [second for protocol in protocols for second in protocol.times]
-
-
-def _rate(port: int, path: str, body: bytes, connections: int, seconds: float) -> float:
-    return len(asyncio.run(_load(port, path, body, connections, seconds))) / seconds
 
 
 def _latency(port: int, path: str, body: bytes) -> float:

@@ -105,5 +105,5 @@ class PredictBatch:
 
 def _signed(answer: ChurnPrediction, request_id: str) -> ChurnPrediction:
     # Nobody else has seen this answer yet, and a copy would cost as much as all of its JSON.
-    answer.__dict__["request_id"] = request_id
+    vars(answer)["request_id"] = request_id
     return answer
