@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.policy import check_value_field, decision_policy
 from churn_core.params import CostParams
@@ -32,4 +34,4 @@ def with_policy(bundle: Bundle, costs: CostParams) -> Bundle:
             "lineage": old.lineage.model_copy(update={"parent": old.digest}),
         }
     )
-    return Bundle(manifest.sealed(), bundle.graph, bundle.folder)
+    return replace(bundle, manifest=manifest.sealed(), version="local")

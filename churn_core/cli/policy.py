@@ -61,7 +61,7 @@ def set_policy(arguments: tuple[str, ...], out: Path, as_json: bool) -> None:
     if new is old:
         raise ParamsError(f"the policy of {ref} is so already: nothing would change")
     _check_free(out)
-    _print(write_bundle(out, new.manifest, new.graph), as_json)
+    _print(write_bundle(out, new.manifest, new.graph, new.reasons), as_json)
 
 
 def _split(arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

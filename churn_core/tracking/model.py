@@ -30,7 +30,7 @@ def save_model(bundle: Bundle, folder: Path) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         # MLflow names the copy after its source, and the store looks for `data/bundle`.
-        data = write_bundle(Path(scratch) / "bundle", bundle.manifest, bundle.graph).folder
+        data = write_bundle(Path(scratch) / "bundle", bundle.manifest, bundle.graph, bundle.reasons).folder
         mlflow.pyfunc.save_model(
             path=str(folder),
             loader_module=_LOADER,

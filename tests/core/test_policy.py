@@ -43,6 +43,7 @@ from tests.support.bundles import logistic_bundle
 from tests.support.evaluations import ready
 from tests.support.gate import evaluation
 from tests.support.projects import run_churn
+from tests.support.reasons import member, phone_bundle
 from tests.support.tracking import MODEL
 from tests.support.tracking import Project as Registry
 from tests.support.training import prepared_project
@@ -313,6 +314,16 @@ def test_the_command_changes_a_policy(bundle: Bundle, tmp_path: Path) -> None:
     again = run_churn("policy", "set", out, "--out", out, "offer_cost=16")  # in its place
     assert again.exit_code == 0
     assert read_bundle(out).manifest.lineage.parent == found.digest
+
+
+def test_tables_of_reasons_are_kept(tmp_path: Path) -> None:
+    old = phone_bundle(tmp_path / "old", [member("lr")])
+    done = run_churn("policy", "set", old.folder, "--out", tmp_path / "new", "offer_cost=15")
+    assert done.exit_code == 0, done.output
+    new = read_bundle(tmp_path / "new")
+    assert old.reasons
+    assert (new.graph, new.reasons) == (old.graph, old.reasons)
+    assert new.manifest.reasons == old.manifest.reasons
 
 
 def test_the_command_takes_the_candidate_where_none_is_named(

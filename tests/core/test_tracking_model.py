@@ -24,6 +24,7 @@ from churn_core.tracking.model import save_model
 from churn_core.train.synth import draw
 from tests.support.bundles import logistic_bundle
 from tests.support.java import java_environment
+from tests.support.reasons import member, phone_bundle
 from tests.support.servers import mlflow_process
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +138,14 @@ def test_requirements_are_pinned(model: Path) -> None:
     assert all("==" in line for line in lines)
     names = {line.partition("==")[0] for line in lines}
     assert names == {"churn-core[runtime]", "mlflow", "numpy", "onnxruntime", "pandas", "pydantic"}
+
+
+def test_the_whole_bundle_is_saved(tmp_path: Path) -> None:
+    bundle = phone_bundle(tmp_path / "bundle", [member("lr")])
+    save_model(bundle, tmp_path / "model")
+    saved = read_bundle(tmp_path / "model/data/bundle")
+    assert bundle.reasons
+    assert (saved.manifest, saved.graph, saved.reasons) == (bundle.manifest, bundle.graph, bundle.reasons)
 
 
 def test_loading_a_damaged_model_fails(model: Path, tmp_path: Path) -> None:
