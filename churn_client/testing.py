@@ -11,7 +11,8 @@ def test_likely_churners_are_called() -> None:
     assert service.customers[0].customer_id == "7590-VHVEG"
 ```
 
-It refuses what a real service refuses, in the same words, and makes up only the probability.
+It refuses what a real service refuses, in the same words. It makes up the probability, and from it the
+interval and the action; the same customer has the same ones every time. It gives no reasons.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
 
@@ -30,13 +33,16 @@ from churn_client._errors import ConnectionFailed, InvalidCustomer
 from churn_client._messages import Request, Response
 from churn_client._shared import use_client
 from churn_core.schemas import (
+    Action,
     BatchAnswer,
     BatchError,
+    Change,
     ChurnPrediction,
     Customer,
     IbmTelcoCustomer,
     ModelInfo,
     ModelRef,
+    ProbabilityInterval,
     Problem,
     SchemaInfo,
 )
@@ -155,6 +161,7 @@ class FakeChurnService:
 
     def _prediction(self, customer: Customer, request: Request) -> ChurnPrediction:
         self.customers.append(customer)
+        query = dict(parse_qsl(request.path.partition("?")[2]))
         chosen = self._probability
         probability = chosen(customer) if callable(chosen) else chosen
         return ChurnPrediction(
@@ -164,8 +171,24 @@ class FakeChurnService:
             churn_risk="HIGH" if probability >= 0.6 else "MEDIUM" if probability >= 0.3 else "LOW",
             threshold=self._threshold,
             expected_profit=0.0,
+            interval=_interval(probability) if query.get("interval") == "true" else None,
+            action=self._action(customer, probability) if query.get("action") == "true" else None,
             model=_MODEL,
             request_id=request.headers.get("x-request-id", ""),
+        )
+
+    def _action(self, customer: Customer, probability: float) -> Action:
+        """A change that halves the probability, where the customer is not below the threshold already."""
+        change = _change(self.schema, customer) if probability >= self._threshold else None
+        after = probability / 2 if change else probability
+        return Action(
+            changes=(change,) if change else (),
+            reaches_threshold=after < self._threshold,
+            churn_probability=after,
+            cost=0.0,
+            expected_profit=0.0,
+            text=f"{change.feature}: {change.becomes}" if change else "No change.",
+            note="Made up for a test: it says nothing about what would happen.",
         )
 
     def _model(self) -> ModelInfo:
@@ -215,6 +238,23 @@ class _AsyncCarrier:
 
     async def close(self) -> None:
         """There is nothing to close."""
+
+
+def _interval(probability: float) -> ProbabilityInterval:
+    low, high = max(probability - 0.1, 0.0), min(probability + 0.1, 1.0)
+    return ProbabilityInterval(low=low, high=high, coverage=0.9)
+
+
+def _change(schema: type[Customer], customer: Customer) -> Change | None:
+    """Another category of the last field that can have one; a valid customer, but for no reason at all."""
+    values = customer.model_dump()
+    for field in reversed(schema.spec.fields):
+        for other in field.values:
+            if other != values[field.name]:
+                with suppress(InvalidCustomer):
+                    schema.parse({**values, field.name: other})
+                    return Change(feature=field.name, value=values[field.name], becomes=other)
+    return None
 
 
 def _json(answer: BaseModel) -> Response:
