@@ -213,7 +213,7 @@ def test_actions_of_a_service_are_shown_with_their_note(
         "/predict/batch?explain=false&interval=true&action=true&language=es"
     }
     assert shown.count("could help: payment_method: ") == 2
-    assert shown.count("(churn 40.0%, profit 0.00)") == 2
+    assert shown.count("(churn 40.0%, profit") == 2
     assert shown.endswith("\nMade up for a test: it says nothing about what\nwould happen.\n")
 
 
