@@ -106,6 +106,7 @@ def test_every_door_gives_the_same_bits(by_bill: Scorer, rows: list[Any]) -> Non
         np.array([row.monthly_charges for row in rows]) * BY_BILL.value_months
     )
     assert [answer.threshold for answer in single] == thresholds.tolist()
+    assert arrow["threshold"].to_pylist() == thresholds.tolist()
 
 
 def test_the_logged_model_decides_alike(bundle: Bundle, tmp_path: Path) -> None:
