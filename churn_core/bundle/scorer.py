@@ -130,8 +130,8 @@ class Scorer:
 
         Returns:
             A `RecordBatch` with columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
-            `threshold`, `expected_profit`, `reasons` (where asked for: lists of `feature`, `value` as text, `effect`
-            and `text`) and `error`, row for row; with intervals also `probability_low` and
+            `threshold`, `expected_profit`, `reasons` (where asked for: lists of `feature`, `value` as text,
+            `effect` and `text`) and `error`, row for row; with intervals also `probability_low` and
             `probability_high`. A row that does not fit the schema has its fault in `error`, and nulls.
 
         Raises:

@@ -9,15 +9,16 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import click
 
-from churn_core.cli.rows import Row, read_customers
+from churn_core.batch.customers import Row, read_customers
+from churn_core.cli.options import bundle_option, language_option
 from churn_core.cli.serve import default_bundle
 from churn_core.cli.table import aligned, print_table
 from churn_core.errors import DataError
-from churn_core.schemas import ChurnPrediction, FieldProblem, LanguageName, SchemaSpec
+from churn_core.schemas import ChurnPrediction, FieldProblem, SchemaSpec
 
 __all__ = ["predict"]
 
@@ -41,23 +42,12 @@ class _Oracle(Protocol):
 
 @click.command()
 @click.argument("file", type=Path)
-@click.option(
-    "--bundle",
-    default="",
-    metavar="REF",
-    help="Default: the model in production, or models/candidate where none ever was.",
-)
+@bundle_option
 @click.option("--url", default="", metavar="URL", help="Ask a service; its key is read from CHURN_API_KEY.")
 @click.option("--explain", is_flag=True, help="Say why.")
 @click.option("--interval", is_flag=True, help="Say how sure the probability is.")
 @click.option("--action", is_flag=True, help="Say what could keep the customer.")
-@click.option(
-    "--language",
-    type=click.Choice(get_args(LanguageName)),
-    default="en",
-    show_default=True,
-    help="Of reasons and actions.",
-)
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as without a terminal.")
 def predict(file: Path, bundle: str, url: str, as_json: bool, language: str, **flags: bool) -> None:
     """Predict the customers in FILE.
