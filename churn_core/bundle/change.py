@@ -12,7 +12,7 @@ __all__ = ["with_policy"]
 
 
 def with_policy(bundle: Bundle, costs: CostParams) -> Bundle:
-    """A bundle with the same graph that decides under other costs.
+    """A bundle with the same graphs that decides under other costs.
 
     It has a digest of its own, the next version of the policy, and the digest of `bundle` as
     `lineage.parent`; a verdict about `bundle` does not count for it. Write it with `write_bundle`.
