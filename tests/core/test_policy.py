@@ -35,7 +35,7 @@ from churn_core.gate.metrics import METRICS, decision_metrics
 from churn_core.params import CostParams, GateParams, changed_costs
 from churn_core.schemas import IbmTelcoCustomer
 from churn_core.testing import customers
-from churn_core.tracking import register
+from churn_core.tracking.client import connect
 from churn_core.tracking.pyfunc import ChurnModel
 from churn_core.train import run
 from churn_core.train.evaluation import evaluate
@@ -365,13 +365,31 @@ def test_the_command_replaces_nothing_but_bundles(bundle: Bundle, tmp_path: Path
 def test_a_registered_model_gets_another_policy(project: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     first = project.register()
     monkeypatch.chdir(project.root)
-    done = run_churn(
-        "policy", "set", f"models:/{MODEL}@candidate", "--out", "models/candidate", "offer_cost=15"
-    )
-    assert done.exit_code == 0, done.output
-    assert open_bundle("models/candidate").manifest.lineage.parent == first.digest
-    (project.root / "outputs/metrics/metrics.json").unlink()
-    second = register(project.params, project.root)
-    assert (second.created, second.version) == (True, "2")
+    project.write("outputs/report.html", "of the trained candidate")
+    project.write("params.yaml", "schema: ibm-telco\n")
+    done = run_churn("policy", "set", f"models:/{MODEL}@candidate", "offer_cost=15")
+    assert (done.exit_code, done.stderr) == (0, "")
+    made = open_bundle("models/policy").manifest
+    assert made.lineage.parent == first.digest
+    said = run_churn("register", "--bundle", "models/policy", "--json")
+    assert said.exit_code == 0, said.output
+    second = json.loads(said.stdout)
+    assert (second["created"], second["version"], second["digest"]) == (True, "2", made.digest)
+    with connect(project.where) as client:
+        run = client.get_run(second["run_id"])
+        assert run.data.metrics == {}
+        assert run.data.params["costs.offer_cost"] == "15.0"
+        assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"model", "params.json"}
+    assert json.loads(run_churn("register", "--bundle", "models/policy", "--json").stdout)["created"] is False
     scorer = churn_core.load(f"models:/{MODEL}@candidate")
     assert scorer.bundle.decision.costs.offer_cost == 15
+
+
+def test_a_bundle_that_training_would_put_back_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logistic_bundle(tmp_path / "models/candidate")
+    monkeypatch.chdir(tmp_path)
+    done = run_churn("policy", "set", "--out", "models/candidate", "offer_cost=15")
+    assert (done.exit_code, open_bundle("models/candidate").manifest.decision.version) == (0, 2)
+    assert done.stderr.startswith("note: models/candidate belongs to `churn train`")
