@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from churn_core.bundle.io import Bundle
-from churn_core.bundle.policy import check_value_field, decision_policy
+from churn_core.bundle.policy import check_costs, decision_policy
 from churn_core.params import CostParams
 
 __all__ = ["with_policy"]
@@ -24,7 +24,7 @@ def with_policy(bundle: Bundle, costs: CostParams) -> Bundle:
         ParamsError: The costs value customers by a field that the schema does not have.
     """
     old = bundle.manifest
-    check_value_field(costs, old.schema_spec)
+    check_costs(costs, old.schema_spec)
     decision = decision_policy(costs, old.reference)
     if decision.digest == old.decision.digest:
         return bundle

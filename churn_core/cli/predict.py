@@ -189,11 +189,10 @@ def _cells(answer: ChurnPrediction) -> list[str]:
 def _show_texts(answer: ChurnPrediction) -> None:
     for reason in answer.reasons[:_REASONS]:
         click.echo(_folded(reason.text, f"  {reason.effect:+.2f}  "))
-    if action := answer.action:
-        then = f" (churn {action.churn_probability:.1%}, profit {action.expected_profit:.2f})"
-        click.echo(_folded(action.text + (then if action.changes else ""), "  could help: "))
+    if answer.action:
+        click.echo(_folded(answer.action.text, "  action "))
 
 
 def _folded(text: str, label: str) -> str:
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(text, width, initial_indent=label, subsequent_indent=" " * len(label))
+    width, indent = shutil.get_terminal_size().columns, " " * len(label)
+    return textwrap.fill(text, width, initial_indent=label, subsequent_indent=indent, break_on_hyphens=False)

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from churn_client.testing import FakeChurnService
+from churn_core.batch.customers import read_customers
 from churn_core.bundle import Scorer
 from churn_core.bundle.band import ProbabilityBand
 from churn_core.cli.main import churn
@@ -196,6 +197,29 @@ def test_without_intervals_in_the_bundle_it_is_said(tmp_path: Path, bundle: Path
     assert result.stderr == "error: this bundle was trained without intervals: train it again\n"
 
 
+def test_actions_of_a_bundle_are_those_of_its_scorer(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import churn_core
+
+    file = _write(tmp_path / "a.csv", [ORIGINAL, NEW])
+    for language in ("en", "es"):
+        asked = (file, "--bundle", bundle, "--action", "--language", language)
+        found = [answer.action for answer in _answers(_churn(*asked))]
+        scorer = churn_core.load(str(bundle))
+        people = [row.customer for row in read_customers(file, scorer.bundle.schema_spec) if row.customer]
+        assert found == [one.action for one in scorer.predict_many(people, language=language, action=True)]
+        assert found[0]
+        assert found[0].changes
+        with monkeypatch.context() as patch:
+            patch.setattr("churn_core.cli.predict._on_terminal", lambda: True)
+            patch.setenv("COLUMNS", "1000")
+            shown = _churn(*asked).stdout
+        assert f"  action {found[0].text}\n" in shown
+        assert shown.endswith(f"\n\n{found[0].note}\n")
+        assert shown.count(found[0].note) == 1
+
+
 def test_actions_of_a_service_are_shown_with_their_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,8 +236,7 @@ def test_actions_of_a_service_are_shown_with_their_note(
     assert {request.path for request in fake.requests if request.content} == {
         "/predict/batch?explain=false&interval=true&action=true&language=es"
     }
-    assert shown.count("could help: payment_method: ") == 2
-    assert shown.count("(churn 40.0%, profit") == 2
+    assert shown.count("  action payment_method: ") == 2
     assert shown.endswith("\nMade up for a test: it says nothing about what\nwould happen.\n")
 
 
