@@ -178,16 +178,17 @@ class FakeChurnService:
         )
 
     def _action(self, customer: Customer, probability: float) -> Action:
-        """A change that halves the probability, where the customer is not below the threshold already."""
-        change = _change(self.schema, customer) if probability >= self._threshold else None
-        after = probability / 2 if change else probability
+        """A move that halves the probability, where the customer is not below the threshold already."""
+        move = _move(self.schema, customer) if probability >= self._threshold else None
+        changes, cost = ((move[0],), move[1]) if move else ((), 0.0)
+        after = probability / 2 if move else probability
         return Action(
-            changes=(change,) if change else (),
+            changes=changes,
             reaches_threshold=after < self._threshold,
             churn_probability=after,
-            cost=0.0,
+            cost=cost,
             expected_profit=0.0,
-            text=f"{change.feature}: {change.becomes}" if change else "No change.",
+            text="".join(f"{change.feature}: {change.becomes}" for change in changes) or "No change.",
             note="Made up for a test: it says nothing about what would happen.",
         )
 
@@ -245,15 +246,16 @@ def _interval(probability: float) -> ProbabilityInterval:
     return ProbabilityInterval(low=low, high=high, coverage=0.9)
 
 
-def _change(schema: type[Customer], customer: Customer) -> Change | None:
-    """Another category of the last field that can have one; a valid customer, but for no reason at all."""
+def _move(schema: type[Customer], customer: Customer) -> tuple[Change, float] | None:
+    """The last of the schema's moves that leads to a valid customer, and its cost."""
     values = customer.model_dump()
     for field in reversed(schema.spec.fields):
-        for other in field.values:
-            if other != values[field.name]:
+        for move in field.moves:
+            if move.starts_from(values[field.name]):
                 with suppress(InvalidCustomer):
-                    schema.parse({**values, field.name: other})
-                    return Change(feature=field.name, value=values[field.name], becomes=other)
+                    schema.parse({**values, field.name: move.to})
+                    change = Change(feature=field.name, value=values[field.name], becomes=move.to)
+                    return change, move.cost
     return None
 
 
