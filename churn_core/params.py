@@ -96,8 +96,8 @@ class FeatureParams(_Section):
 
 
 def _as_key(key: object) -> object:
-    """YAML reads a bare true as no text."""
-    return value_name(key) if isinstance(key, bool) else key
+    """YAML reads a bare true or 1 as no text."""
+    return value_name(key) if isinstance(key, bool | int) else key
 
 
 _MoveTo = Annotated[str, BeforeValidator(_as_key)]

@@ -86,7 +86,8 @@ class Move(Frozen):
         return value != self.to and (not self.origins or value in self.origins)
 
     def __str__(self) -> str:
-        return f"{value_name(self.to)} from {' or '.join(map(value_name, self.origins)) or 'any other'}"
+        origins = " or ".join(map(value_name, self.origins)) or "any other"
+        return f"{value_name(self.to)} from {origins}, at {self.cost:g}"
 
 
 class FieldSpec(Frozen):
