@@ -13,8 +13,9 @@ from keyword import iskeyword
 
 from churn_core.errors import SchemaError
 from churn_core.schemas.columns import column_key
+from churn_core.schemas.moves import value_name
 from churn_core.schemas.rules import BlankMeans, Condition, broken_rules
-from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec, value_name
+from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
 from churn_core.schemas.values import value_key
 
 __all__ = ["check_spec"]

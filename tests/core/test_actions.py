@@ -33,7 +33,7 @@ from churn_core.schemas import (
     customer_class,
 )
 from churn_core.schemas.checks import check_spec
-from churn_core.schemas.spec import value_name
+from churn_core.schemas.moves import value_name
 from churn_core.testing import conformance
 from tests.support.actions import HomeCustomer
 from tests.support.bundles import logistic_bundle
