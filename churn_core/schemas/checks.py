@@ -24,8 +24,8 @@ _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Columns of prepared data that are neither fields nor label.
 _RESERVED = ("customer_id", "split")
-# All sets of a few moves are tried for a customer: with these, some 40,000 at the very most.
-_MOST_MOVES = 64
+# All sets of a few moves are tried for a customer: with these, some 10,000 at the very most.
+_MOST_MOVES = 40
 
 
 def check_spec(spec: SchemaSpec, taken: Iterable[str] = ()) -> None:
