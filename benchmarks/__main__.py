@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 BENCHMARKS = {
+    "actions": "what it costs to find what could keep a customer",
     "quality": "what models are worth on hold-outs of five splits",
     "pipeline": "the pipeline beside PyCaret's own compare and tune",
     "reasons": "what reasons cost, and how exact they are",

@@ -29,10 +29,20 @@ from churn_client._errors import (
     UnexpectedAnswer,
 )
 from churn_client._shared import predict_churn
-from churn_core.schemas import ChurnPrediction, IbmTelcoCustomer, TelcoVisionCustomer
+from churn_core.schemas import (
+    Action,
+    Change,
+    ChurnPrediction,
+    IbmTelcoCustomer,
+    ProbabilityInterval,
+    Reason,
+    TelcoVisionCustomer,
+)
 
 __all__ = [
+    "Action",
     "AsyncChurnClient",
+    "Change",
     "ChurnClient",
     "ChurnClientError",
     "ChurnPrediction",
@@ -44,6 +54,8 @@ __all__ = [
     "InvalidCustomer",
     "NotAuthorized",
     "NotCustomers",
+    "ProbabilityInterval",
+    "Reason",
     "RequestRefused",
     "RowError",
     "ServiceFailed",

@@ -10,10 +10,20 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from churn_client._config import Config, make_config
-from churn_client._core import CLOSED, AnyCustomer, Core, Operation, Outcome, Step, Wait, require_customers
+from churn_client._core import (
+    CLOSED,
+    AnyCustomer,
+    Core,
+    Operation,
+    Outcome,
+    Step,
+    Wait,
+    Wanted,
+    require_customers,
+)
 from churn_client._errors import ClientClosed, ConnectionFailed, RowError
 from churn_client._messages import AsyncTransport, Transport
-from churn_core.schemas import ChurnPrediction, Customer, ModelInfo, SchemaInfo
+from churn_core.schemas import ChurnPrediction, Customer, LanguageName, ModelInfo, SchemaInfo
 
 __all__ = ["AsyncChurnClient", "ChurnClient"]
 
@@ -61,34 +71,54 @@ class ChurnClient:
         self._transport: Transport = transport or _http(config)
         self._closed = False
 
-    def predict(self, customer: AnyCustomer, *, explain: bool = True) -> ChurnPrediction:
-        """The answer about one customer, with reasons if `explain`.
+    def predict(
+        self,
+        customer: AnyCustomer,
+        *,
+        explain: bool = True,
+        interval: bool = False,
+        action: bool = False,
+        language: LanguageName = "en",
+    ) -> ChurnPrediction:
+        """The answer about one customer.
+
+        Args:
+            explain: Whether to give the strongest reasons.
+            interval: Whether to say how sure the probability is.
+            action: Whether to say what could keep the customer.
+            language: Of the texts of reasons and action.
 
         Raises:
             InvalidCustomer: The customer does not fit the schema.
             ConnectionFailed: The service cannot be reached.
             StatusError: It refused or failed.
         """
-        return self._run(self._core.predict(customer, explain))
+        return self._run(self._core.predict(customer, Wanted(explain, interval, action, language)))
 
     def predict_many(
-        self, customers: Iterable[AnyCustomer], *, explain: bool = False
+        self,
+        customers: Iterable[AnyCustomer],
+        *,
+        explain: bool = False,
+        interval: bool = False,
+        action: bool = False,
+        language: LanguageName = "en",
     ) -> Iterator[ChurnPrediction | RowError]:
         """Answers about any number of customers, in their order, without holding all of them.
 
         A customer that does not fit has a `RowError` in place of his answer. An error of the
-        service itself is raised, after the answers before it.
+        service itself is raised, after the answers before it. Arguments are those of `predict`.
 
         Raises:
             NotCustomers: It is nothing to go through, or a single customer.
         """
         require_customers(customers, asynchronous=False)
-        return self._results(iter(customers), explain)
+        return self._results(iter(customers), Wanted(explain, interval, action, language))
 
-    def _results(self, rows: Iterator[AnyCustomer], explain: bool) -> Iterator[ChurnPrediction | RowError]:
+    def _results(self, rows: Iterator[AnyCustomer], wanted: Wanted) -> Iterator[ChurnPrediction | RowError]:
         first = 0
         while batch := list(islice(rows, self._core.config.batch_size)):
-            yield from self._run(self._core.predict_batch(first, batch, explain))
+            yield from self._run(self._core.predict_batch(first, batch, wanted))
             first += len(batch)
 
     def model(self) -> ModelInfo:
@@ -158,23 +188,37 @@ class AsyncChurnClient:
         self._transport: AsyncTransport = transport or _async_http(config)
         self._closed = False
 
-    async def predict(self, customer: AnyCustomer, *, explain: bool = True) -> ChurnPrediction:
+    async def predict(
+        self,
+        customer: AnyCustomer,
+        *,
+        explain: bool = True,
+        interval: bool = False,
+        action: bool = False,
+        language: LanguageName = "en",
+    ) -> ChurnPrediction:
         """The answer about one customer; see `ChurnClient.predict`."""
-        return await self._run(self._core.predict(customer, explain))
+        return await self._run(self._core.predict(customer, Wanted(explain, interval, action, language)))
 
     def predict_many(
-        self, customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], *, explain: bool = False
+        self,
+        customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer],
+        *,
+        explain: bool = False,
+        interval: bool = False,
+        action: bool = False,
+        language: LanguageName = "en",
     ) -> AsyncIterator[ChurnPrediction | RowError]:
         """Answers about any number of customers; see `ChurnClient.predict_many`."""
         require_customers(customers, asynchronous=True)
-        return self._results(customers, explain)
+        return self._results(customers, Wanted(explain, interval, action, language))
 
     async def _results(
-        self, customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], explain: bool
+        self, customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], wanted: Wanted
     ) -> AsyncIterator[ChurnPrediction | RowError]:
         first = 0
         async for batch in _batches(customers, self._core.config.batch_size):
-            for result in await self._run(self._core.predict_batch(first, batch, explain)):
+            for result in await self._run(self._core.predict_batch(first, batch, wanted)):
                 yield result
             first += len(batch)
 

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,13 +39,24 @@ from churn_core.schemas import (
     ChurnPrediction,
     Customer,
     FieldProblem,
+    LanguageName,
     ModelInfo,
     Problem,
     SchemaInfo,
 )
 from churn_core.schemas.wire import ProblemField
 
-__all__ = ["CLOSED", "AnyCustomer", "Core", "Operation", "Outcome", "Step", "Wait", "require_customers"]
+__all__ = [
+    "CLOSED",
+    "AnyCustomer",
+    "Core",
+    "Operation",
+    "Outcome",
+    "Step",
+    "Wait",
+    "Wanted",
+    "require_customers",
+]
 
 AnyCustomer = Customer | Mapping[str, Any]
 CLOSED = "the client is closed: make another one"
@@ -57,6 +69,25 @@ class Wait:
     """Nothing happens for so many seconds."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an answer is to hold besides the probability and the decision."""
+
+    explain: bool
+    interval: bool = False
+    action: bool = False
+    language: LanguageName = "en"
+
+    @property
+    def query(self) -> str:
+        """The query of a request; what older services do not know is in it only where it is asked for."""
+        query = {"explain": "true" if self.explain else "false"}
+        query |= {name: "true" for name in ("interval", "action") if getattr(self, name)}
+        if self.language != "en":
+            query["language"] = self.language
+        return urlencode(query)
 
 
 Step = Request | Wait
@@ -79,18 +110,18 @@ class Core:
     clock: Callable[[], float] = time.monotonic
     draw: Callable[[], float] = random.random
 
-    def predict(self, customer: AnyCustomer, explain: bool) -> Operation[ChurnPrediction]:
+    def predict(self, customer: AnyCustomer, wanted: Wanted) -> Operation[ChurnPrediction]:
         """Ask about one customer."""
-        request = self._request("POST", f"/predict?explain={_word(explain)}", self._encode(customer))
+        request = self._request("POST", f"/predict?{wanted.query}", self._encode(customer))
         return _read(ChurnPrediction, (yield from self._exchange(request)))
 
     def predict_batch(
-        self, first: int, customers: Sequence[AnyCustomer], explain: bool
+        self, first: int, customers: Sequence[AnyCustomer], wanted: Wanted
     ) -> Operation[list[ChurnPrediction | RowError]]:
         """Ask about a few customers at once; `first` is the index of the first of them."""
         encoded = [self._encode_row(first + at, customer) for at, customer in enumerate(customers)]
         rows = [row for row in encoded if isinstance(row, bytes)]
-        answers = iter((yield from self._batch(rows, explain)) if rows else ())
+        answers = iter((yield from self._batch(rows, wanted)) if rows else ())
         results: list[ChurnPrediction | RowError] = []
         for at, row in enumerate(encoded):
             found = row if isinstance(row, RowError) else next(answers)
@@ -111,10 +142,10 @@ class Core:
         return isinstance(outcome, Response) and outcome.status == 200
 
     def _batch(
-        self, rows: Sequence[bytes], explain: bool
+        self, rows: Sequence[bytes], wanted: Wanted
     ) -> Operation[list[ChurnPrediction | tuple[FieldProblem, ...]]]:
         body = b'{"customers":[' + b",".join(rows) + b"]}"
-        request = self._request("POST", f"/predict/batch?explain={_word(explain)}", body)
+        request = self._request("POST", f"/predict/batch?{wanted.query}", body)
         batch = _read(BatchAnswer, (yield from self._exchange(request)))
         faults = {error.index: _problems(error.errors) for error in batch.errors}
         results = [found or faults.get(at) for at, found in enumerate(batch.predictions)]
@@ -180,10 +211,6 @@ def require_customers(customers: object, *, asynchronous: bool) -> None:
         kind = type(customers).__name__  # type: ignore[misc]
         hint = "; ask `predict` about one" if isinstance(customers, Mapping | Customer) else ""
         raise NotCustomers(f"predict_many needs an iterable of customers, not {kind}{hint}")
-
-
-def _word(flag: bool) -> str:
-    return "true" if flag else "false"
 
 
 def _last(outcome: Outcome) -> Response:

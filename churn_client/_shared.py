@@ -9,7 +9,7 @@ import threading
 from churn_client._client import ChurnClient
 from churn_client._config import API_KEY, API_URL
 from churn_client._core import AnyCustomer
-from churn_core.schemas import ChurnPrediction
+from churn_core.schemas import ChurnPrediction, LanguageName
 
 __all__ = ["predict_churn", "use_client"]
 
@@ -52,12 +52,22 @@ atexit.register(_SHARED.close)
 use_client = _SHARED.use
 
 
-def predict_churn(customer: AnyCustomer, *, explain: bool = True) -> ChurnPrediction:
+def predict_churn(
+    customer: AnyCustomer,
+    *,
+    explain: bool = True,
+    interval: bool = False,
+    action: bool = False,
+    language: LanguageName = "en",
+) -> ChurnPrediction:
     """Ask the service in `CHURN_API_URL` whether a customer will leave.
 
     Args:
         customer: Of any schema that the service answers, or a mapping of its fields.
-        explain: Whether to ask for reasons.
+        explain: Whether to give the strongest reasons.
+        interval: Whether to say how sure the probability is.
+        action: Whether to say what could keep the customer.
+        language: Of the texts of reasons and action.
 
     Raises:
         InvalidCustomer: The customer does not fit the schema.
@@ -65,4 +75,5 @@ def predict_churn(customer: AnyCustomer, *, explain: bool = True) -> ChurnPredic
         ConnectionFailed: The service cannot be reached.
         StatusError: It refused or failed; `NotAuthorized` without a valid `CHURN_API_KEY`.
     """
-    return _SHARED.current().predict(customer, explain=explain)
+    client = _SHARED.current()
+    return client.predict(customer, explain=explain, interval=interval, action=action, language=language)

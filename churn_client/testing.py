@@ -11,7 +11,8 @@ def test_likely_churners_are_called() -> None:
     assert service.customers[0].customer_id == "7590-VHVEG"
 ```
 
-It refuses what a real service refuses, in the same words, and makes up only the probability.
+It refuses what a real service refuses, in the same words. It makes up the probability, and from it the
+interval and the action; the same customer has the same ones every time. It gives no reasons.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
 
@@ -30,13 +33,16 @@ from churn_client._errors import ConnectionFailed, InvalidCustomer
 from churn_client._messages import Request, Response
 from churn_client._shared import use_client
 from churn_core.schemas import (
+    Action,
     BatchAnswer,
     BatchError,
+    Change,
     ChurnPrediction,
     Customer,
     IbmTelcoCustomer,
     ModelInfo,
     ModelRef,
+    ProbabilityInterval,
     Problem,
     SchemaInfo,
 )
@@ -155,6 +161,7 @@ class FakeChurnService:
 
     def _prediction(self, customer: Customer, request: Request) -> ChurnPrediction:
         self.customers.append(customer)
+        query = dict(parse_qsl(request.path.partition("?")[2]))
         chosen = self._probability
         probability = chosen(customer) if callable(chosen) else chosen
         return ChurnPrediction(
@@ -164,8 +171,25 @@ class FakeChurnService:
             churn_risk="HIGH" if probability >= 0.6 else "MEDIUM" if probability >= 0.3 else "LOW",
             threshold=self._threshold,
             expected_profit=0.0,
+            interval=_interval(probability) if query.get("interval") == "true" else None,
+            action=self._action(customer, probability) if query.get("action") == "true" else None,
             model=_MODEL,
             request_id=request.headers.get("x-request-id", ""),
+        )
+
+    def _action(self, customer: Customer, probability: float) -> Action:
+        """A move that halves the probability, where the customer is not below the threshold already."""
+        move = _move(self.schema, customer) if probability >= self._threshold else None
+        changes, cost = ((move[0],), move[1]) if move else ((), 0.0)
+        after = probability / 2 if move else probability
+        return Action(
+            changes=changes,
+            reaches_threshold=after < self._threshold,
+            churn_probability=after,
+            cost=cost,
+            expected_profit=0.0,
+            text="".join(f"{change.feature}: {change.becomes}" for change in changes) or "No change.",
+            note="Made up for a test: it says nothing about what would happen.",
         )
 
     def _model(self) -> ModelInfo:
@@ -215,6 +239,24 @@ class _AsyncCarrier:
 
     async def close(self) -> None:
         """There is nothing to close."""
+
+
+def _interval(probability: float) -> ProbabilityInterval:
+    low, high = max(probability - 0.1, 0.0), min(probability + 0.1, 1.0)
+    return ProbabilityInterval(low=low, high=high, coverage=0.9)
+
+
+def _move(schema: type[Customer], customer: Customer) -> tuple[Change, float] | None:
+    """The last of the schema's moves that leads to a valid customer, and its cost."""
+    values = customer.model_dump()
+    for field in reversed(schema.spec.fields):
+        for move in field.moves:
+            if move.starts_from(values[field.name]):
+                with suppress(InvalidCustomer):
+                    schema.parse({**values, field.name: move.to})
+                    change = Change(feature=field.name, value=values[field.name], becomes=move.to)
+                    return change, move.cost
+    return None
 
 
 def _json(answer: BaseModel) -> Response:

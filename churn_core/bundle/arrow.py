@@ -34,14 +34,16 @@ def scored_batch(
     """One row for each row of `source`; see `Scorer.score_arrow`."""
     exact = probability.astype(np.float64)
     values = policy.values(columns.raw)
+    threshold = np.full(len(exact), policy.threshold_of(values))
     refused = ~columns.valid
     level = (exact >= policy.medium_risk).astype(np.int8) + (exact >= policy.high_risk)
     risk = pa.DictionaryArray.from_arrays(pa.array(level, pa.int8(), mask=refused), _LEVELS)
     arrays = {
         "customer_id": _ids(source, len(exact)),
         "churn_probability": pa.array(exact, mask=refused),
-        "churn_prediction": pa.array((exact >= policy.threshold_of(values)).astype(np.int8), mask=refused),
+        "churn_prediction": pa.array((exact >= threshold).astype(np.int8), mask=refused),
         "churn_risk": risk,
+        "threshold": pa.array(threshold, mask=refused),
         "expected_profit": pa.array(policy.expected_profit(exact, values), mask=refused),
         **({} if reasons is None else {"reasons": _reasons(columns, reasons)}),
         "error": _errors(columns),

@@ -29,8 +29,8 @@ from churn_core.errors import DataError, ParamsError
 from churn_core.features import FieldReference, RawTable
 from churn_core.params import CostParams
 from churn_core.schemas import FieldSpec, Move, SchemaSpec
+from churn_core.schemas.moves import value_name
 from churn_core.schemas.rules import Frozen, added
-from churn_core.schemas.spec import value_name
 from churn_core.schemas.wire import RiskLevel
 
 __all__ = ["DecisionPolicy", "check_costs", "decision_policy", "moves_on_offer"]

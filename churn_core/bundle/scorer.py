@@ -138,8 +138,8 @@ class Scorer:
 
         Returns:
             A `RecordBatch` with columns `customer_id`, `churn_probability`, `churn_prediction`, `churn_risk`,
-            `expected_profit`, `reasons` (where asked for: lists of `feature`, `value` as text, `effect`
-            and `text`) and `error`, row for row; with intervals also `probability_low` and
+            `threshold`, `expected_profit`, `reasons` (where asked for: lists of `feature`, `value` as text,
+            `effect` and `text`) and `error`, row for row; with intervals also `probability_low` and
             `probability_high`. A row that does not fit the schema has its fault in `error`, and nulls.
 
         Raises:
@@ -181,6 +181,17 @@ class Scorer:
         """Every field's share in log-odds, `[rows, fields]`; see `explain`."""
         matrix = self._encoder.encode(raw)
         return self._explainer.shares(raw, matrix, self._graph(matrix))
+
+    def reasons(
+        self, raw: RawTable, most: int = 5, language: LanguageName = "en"
+    ) -> Iterable[tuple[Reason, ...]]:
+        """The strongest reasons of each customer, at most so many, in the order of `raw`.
+
+        Raises:
+            SchemaError: There are no texts in this language.
+        """
+        matrix = self._encoder.encode(raw)
+        return self._reasons(raw, matrix, self._graph(matrix), language, most)
 
     def action(self, customer: Customer | Mapping[str, Any], language: LanguageName = "en") -> Action:
         """What could keep a customer, as far as past data can tell.

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from churn_core.errors import SchemaError
 from churn_core.schemas import FieldSpec, LanguageName, SchemaSpec, Wording
+from churn_core.schemas.moves import value_name
 from churn_core.schemas.rules import Scalar
-from churn_core.schemas.spec import value_name
 
 __all__ = ["LANGUAGES", "Sentences", "in_language"]
 

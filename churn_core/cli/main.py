@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundle": ("bundle", "Export, verify or show a bundle."),
     "policy": ("policy", "Show or change how a bundle decides."),
     "predict": ("predict", "Predict a few customers from a file."),
+    "target": ("target", "Choose whom to call, and write the list."),
     "serve": ("serve", "Serve a bundle over HTTP."),
     "schema": ("inspect", "Show a customer schema."),
     "plugins": ("inspect", "List installed plugins."),

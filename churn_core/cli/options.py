@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from churn_core.params import Params, read_params
+from churn_core.schemas import LanguageName
 
-__all__ = ["pipeline_options", "project_options", "settings"]
+__all__ = ["bundle_option", "language_option", "pipeline_options", "project_options", "settings"]
+
+
+bundle_option = click.option(
+    "--bundle",
+    default="",
+    metavar="REF",
+    help="Default: the model in production, or models/candidate where none ever was.",
+)
+language_option = click.option(
+    "--language",
+    type=click.Choice(get_args(LanguageName)),
+    default="en",
+    show_default=True,
+    help="Of reasons and actions.",
+)
 
 
 def pipeline_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["policy"]
 
-_DEFAULT = "models/candidate"
+_DEFAULT, _OUT = "models/candidate", "models/policy"
 
 
 @click.group()
@@ -41,7 +41,8 @@ def show(ref: str, as_json: bool) -> None:
 @click.option(
     "--out",
     type=Path,
-    required=True,
+    default=_OUT,
+    show_default=True,
     metavar="DIR",
     help="A folder that is empty or does not exist, or that holds a bundle to replace.",
 )
@@ -50,7 +51,7 @@ def set_policy(arguments: tuple[str, ...], out: Path, as_json: bool) -> None:
     """Write a bundle with the same model and other costs or thresholds.
 
     KEY is a key of `costs` in params.yaml, such as offer_cost=15. Nothing is trained; gate and
-    promotion treat the result as a new candidate.
+    promotion treat the result as a new candidate. The next training takes its costs from params.yaml.
     """
     from churn_core.bundle import copy_bundle, open_bundle, with_policy
     from churn_core.params import changed_costs
@@ -61,6 +62,10 @@ def set_policy(arguments: tuple[str, ...], out: Path, as_json: bool) -> None:
     if new is old:
         raise ParamsError(f"the policy of {ref} is so already: nothing would change")
     _check_free(out)
+    if out.resolve() == Path(_DEFAULT).resolve():
+        click.echo(
+            f"note: {out} belongs to `churn train`; `dvc repro` puts the trained bundle back", err=True
+        )
     _print(copy_bundle(new, out), as_json)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any, Protocol
 
 import click
 
-from churn_core.cli.rows import Row, read_customers
+from churn_core.batch.customers import Row, read_customers
+from churn_core.cli.options import bundle_option, language_option
 from churn_core.cli.serve import default_bundle
+from churn_core.cli.table import aligned, print_table
 from churn_core.errors import DataError
 from churn_core.schemas import ChurnPrediction, FieldProblem, SchemaSpec
 
@@ -20,6 +24,12 @@ __all__ = ["predict"]
 
 _AT_ONCE = 500
 _REASONS = 3
+_TEXTS = {"explain", "action"}
+
+
+_Answer = ChurnPrediction | tuple[FieldProblem, ...]
+# Arguments of `predict_many`, which a bundle and a client share.
+_Wanted = Mapping[str, Any]
 
 
 class _Oracle(Protocol):
@@ -27,23 +37,19 @@ class _Oracle(Protocol):
 
     spec: SchemaSpec
 
-    def ask(
-        self, customers: Sequence[Any], explain: bool
-    ) -> Iterable[ChurnPrediction | tuple[FieldProblem, ...]]: ...
+    def ask(self, customers: Sequence[Any], wanted: _Wanted) -> Iterable[_Answer]: ...
 
 
 @click.command()
 @click.argument("file", type=Path)
-@click.option(
-    "--bundle",
-    default="",
-    metavar="REF",
-    help="Default: the model in production, or models/candidate where none ever was.",
-)
+@bundle_option
 @click.option("--url", default="", metavar="URL", help="Ask a service; its key is read from CHURN_API_KEY.")
 @click.option("--explain", is_flag=True, help="Say why.")
+@click.option("--interval", is_flag=True, help="Say how sure the probability is.")
+@click.option("--action", is_flag=True, help="Say what could keep the customer.")
+@language_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as without a terminal.")
-def predict(file: Path, bundle: str, url: str, explain: bool, as_json: bool) -> None:
+def predict(file: Path, bundle: str, url: str, as_json: bool, language: str, **flags: bool) -> None:
     """Predict the customers in FILE.
 
     FILE is CSV, JSON, JSON lines or Parquet in any spelling that the model's schema knows. Rows that
@@ -53,8 +59,9 @@ def predict(file: Path, bundle: str, url: str, explain: bool, as_json: bool) -> 
         raise click.UsageError("--bundle and --url exclude each other")
     with _oracle(bundle, url) as oracle:
         rows = read_customers(file, oracle.spec)
-        answers = _answers(oracle, rows, explain)
-        refused, total = _print_all(answers, as_json or not _on_terminal(), explain)
+        asked = {name: True for name, is_asked in flags.items() if is_asked}
+        answers = _answers(oracle, rows, {**asked, "language": language})
+        refused, total = _print_all(answers, as_json or not _on_terminal(), set(asked))
     if not total:
         raise DataError(f"{file} has no rows")
     if refused:
@@ -83,8 +90,8 @@ class _Bundle:
         self._scorer = scorer
         self.spec: SchemaSpec = scorer.bundle.schema_spec
 
-    def ask(self, customers: Sequence[Any], explain: bool) -> Iterable[ChurnPrediction]:
-        return self._scorer.predict_many(customers, explain=explain)
+    def ask(self, customers: Sequence[Any], wanted: _Wanted) -> Iterable[ChurnPrediction]:
+        return self._scorer.predict_many(customers, **wanted)
 
 
 class _Service:
@@ -92,16 +99,12 @@ class _Service:
         self._client = client
         self.spec: SchemaSpec = client.schema().spec
 
-    def ask(
-        self, customers: Sequence[Any], explain: bool
-    ) -> Iterator[ChurnPrediction | tuple[FieldProblem, ...]]:
-        for answer in self._client.predict_many(customers, explain=explain):
+    def ask(self, customers: Sequence[Any], wanted: _Wanted) -> Iterator[_Answer]:
+        for answer in self._client.predict_many(customers, **wanted):
             yield answer if isinstance(answer, ChurnPrediction) else answer.problems
 
 
-def _answers(
-    oracle: _Oracle, rows: Iterator[Row], explain: bool
-) -> Iterator[tuple[int, ChurnPrediction | tuple[FieldProblem, ...]]]:
+def _answers(oracle: _Oracle, rows: Iterator[Row], wanted: _Wanted) -> Iterator[tuple[int, _Answer]]:
     """Row by row: its number, and the answer or what is wrong.
 
     Raises:
@@ -111,7 +114,7 @@ def _answers(
     while more:
         some, fault = _some(rows)
         good = [row.customer for row in some if row.customer is not None]
-        answers = iter(oracle.ask(good, explain))
+        answers = iter(oracle.ask(good, wanted))
         for row in some:
             yield row.number, (row.problems if row.customer is None else next(answers))
         if fault:
@@ -130,11 +133,11 @@ def _some(rows: Iterator[Row]) -> tuple[list[Row], DataError | None]:
 
 
 def _print_all(
-    answers: Iterator[tuple[int, ChurnPrediction | tuple[FieldProblem, ...]]], as_json: bool, explain: bool
+    answers: Iterator[tuple[int, _Answer]], as_json: bool, asked: Collection[str]
 ) -> tuple[int, int]:
     """Print answers, and problems to standard error; count refused rows and all rows."""
     refused, total = 0, 0
-    table: list[tuple[str, ...]] = []
+    good: list[ChurnPrediction] = []
     try:
         for number, answer in answers:
             total += 1
@@ -144,26 +147,52 @@ def _print_all(
             elif as_json:
                 click.echo(answer.model_dump_json())
             else:
-                table.append(_cells(answer))
+                good.append(answer)
     finally:  # what was answered before a failure is worth reading too
-        _print_table(table, explain)
+        if good:
+            _show(good, asked)
     return refused, total
 
 
-def _print_table(table: Sequence[tuple[str, ...]], explain: bool) -> None:
-    if table:
-        from churn_core.cli.table import print_table
+def _show(answers: Sequence[ChurnPrediction], asked: Collection[str]) -> None:
+    """A table of numbers; texts need the whole width, below each customer's own."""
+    coverage = next((f"{100 * answer.interval.coverage:g}% " for answer in answers if answer.interval), "")
+    head = ["customer", "churn", f"{coverage}interval", "risk", "call", "profit of a call"]
+    rows = [_cells(answer) for answer in answers]
+    if "interval" not in asked:
+        for row in (head, *rows):
+            del row[2]
+    if _TEXTS.isdisjoint(asked):
+        print_table(head, rows)
+        return
+    first, *lines = aligned([head, *rows])
+    click.echo(first)
+    for line, answer in zip(lines, answers, strict=True):
+        click.echo(line)
+        _show_texts(answer)
+    for note in dict.fromkeys(answer.action.note for answer in answers if answer.action):
+        click.echo(f"\n{_folded(note, '')}")
 
-        head = ("customer", "churn", "risk", "call", "profit of a call")
-        print_table((*head, "because") if explain else head, (row if explain else row[:-1] for row in table))
 
-
-def _cells(answer: ChurnPrediction) -> tuple[str, ...]:
-    return (
+def _cells(answer: ChurnPrediction) -> list[str]:
+    interval = answer.interval
+    return [
         answer.customer_id,
         f"{answer.churn_probability:.1%}",
+        f"{interval.low:.1%} - {interval.high:.1%}" if interval else "",
         answer.churn_risk,
         "yes" if answer.churn_prediction else "no",
         f"{answer.expected_profit:.2f}",
-        ", ".join(f"{r.feature} {r.value} ({r.effect:+.2f})" for r in answer.reasons[:_REASONS]),
-    )
+    ]
+
+
+def _show_texts(answer: ChurnPrediction) -> None:
+    for reason in answer.reasons[:_REASONS]:
+        click.echo(_folded(reason.text, f"  {reason.effect:+.2f}  "))
+    if answer.action:
+        click.echo(_folded(answer.action.text, "  action "))
+
+
+def _folded(text: str, label: str) -> str:
+    width, indent = shutil.get_terminal_size().columns, " " * len(label)
+    return textwrap.fill(text, width, initial_indent=label, subsequent_indent=indent, break_on_hyphens=False)

@@ -31,12 +31,20 @@ _reason = click.option("--reason", default="", metavar="TEXT", help="Why; kept i
 
 
 @click.command()
+@click.option(
+    "--bundle",
+    type=Path,
+    metavar="DIR",
+    help="A bundle of your own, as by `churn policy set`; default: models/candidate.",
+)
 @pipeline_options
-def register(root: Path, params_file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+def register(
+    bundle: Path | None, root: Path, params_file: Path | None, overrides: tuple[str, ...], as_json: bool
+) -> None:
     """Log the run to MLflow and register the candidate."""
     from churn_core.tracking import register as run
 
-    done = run(settings(root, params_file, overrides), root)
+    done = run(settings(root, params_file, overrides), root, bundle)
     if as_json:
         click.echo(json.dumps(asdict(done)))
         return

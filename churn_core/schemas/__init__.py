@@ -6,6 +6,7 @@ from churn_core.schemas.base import Customer
 from churn_core.schemas.build import customer_class
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.ibm_telco import IbmTelcoCustomer
+from churn_core.schemas.moves import Move
 from churn_core.schemas.problems import FieldProblem, field_problems
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
 from churn_core.schemas.spec import (
@@ -13,7 +14,6 @@ from churn_core.schemas.spec import (
     FileColumn,
     LabelSpec,
     LanguageName,
-    Move,
     SchemaSpec,
     SliceSpec,
     Wording,

@@ -13,8 +13,9 @@ from keyword import iskeyword
 
 from churn_core.errors import SchemaError
 from churn_core.schemas.columns import column_key
+from churn_core.schemas.moves import value_name
 from churn_core.schemas.rules import BlankMeans, Condition, broken_rules
-from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec, value_name
+from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
 from churn_core.schemas.values import value_key
 
 __all__ = ["check_spec"]
@@ -23,8 +24,8 @@ _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Columns of prepared data that are neither fields nor label.
 _RESERVED = ("customer_id", "split")
-# All sets of a few moves are tried for a customer: with these, some 40,000 at the very most.
-_MOST_MOVES = 64
+# All sets of a few moves are tried for a customer: with these, some 10,000 at the very most.
+_MOST_MOVES = 40
 
 
 def check_spec(spec: SchemaSpec, taken: Iterable[str] = ()) -> None:

@@ -17,8 +17,9 @@ from annotated_types import GroupedMetadata
 from pydantic import Field
 
 from churn_core.errors import SchemaError
+from churn_core.schemas.moves import Move
 from churn_core.schemas.rules import Scalar
-from churn_core.schemas.spec import FieldSpec, FileColumn, LanguageName, Move, Wording
+from churn_core.schemas.spec import FieldSpec, FileColumn, LanguageName, Wording
 
 __all__ = ["Category", "Flag", "Numeric", "Role"]
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StrictInt, StrictStr
 
 from churn_core.errors import SchemaError
+from churn_core.schemas.moves import Move
 from churn_core.schemas.rules import BlankMeans, Frozen, Implies, Scalar, added
 
 __all__ = [
@@ -19,13 +20,11 @@ __all__ = [
     "FileColumn",
     "LabelSpec",
     "LanguageName",
-    "Move",
     "RoleName",
     "Rule",
     "SchemaSpec",
     "SliceSpec",
     "Wording",
-    "value_name",
 ]
 
 # Control characters have no place in a name, and break logs, CSV files and databases.
@@ -65,28 +64,6 @@ class Wording(Frozen):
     description: str = ""
     subjects: dict[str, str] = {}
     moves: dict[str, str] = added({})
-
-
-class Move(Frozen):
-    """A change of a flag or category that the company can offer a customer.
-
-    Attributes:
-        to: The value that the field then has.
-        origins: From which values; empty for every other one.
-        cost: What the change costs the company for a customer who accepts, in the currency of the
-            costs. `costs.moves` in `params.yaml` wins.
-    """
-
-    to: Scalar
-    origins: tuple[Scalar, ...] = ()
-    cost: float = 0.0
-
-    def starts_from(self, value: Scalar) -> bool:
-        """Whether a customer with this value can make the move."""
-        return value != self.to and (not self.origins or value in self.origins)
-
-    def __str__(self) -> str:
-        return f"{value_name(self.to)} from {' or '.join(map(value_name, self.origins)) or 'any other'}"
 
 
 class FieldSpec(Frozen):
@@ -241,11 +218,6 @@ class SchemaSpec(Frozen):
         """A checked copy; unlike pydantic's own, it does not keep what was cached."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_validate({**values, **(update or {})})
-
-
-def value_name(value: Scalar) -> str:
-    """A value as the key of a mapping: texts of a schema and costs of moves are by such keys."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _canonical(content: object) -> str:

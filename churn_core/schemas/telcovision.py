@@ -7,8 +7,9 @@ from typing import Annotated, Literal, get_args
 from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
 from churn_core.schemas.fields import Category, Flag, Numeric
+from churn_core.schemas.moves import Move
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
-from churn_core.schemas.spec import LabelSpec, Move, SliceSpec
+from churn_core.schemas.spec import LabelSpec, SliceSpec
 
 __all__ = ["TelcoVisionCustomer"]
 

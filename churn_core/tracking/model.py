@@ -10,6 +10,7 @@ from typing import Any
 from churn_core import __version__
 from churn_core.bundle import Bundle, copy_bundle
 from churn_core.schemas import FieldSpec, SchemaSpec
+from churn_core.tracking.pyfunc import PARAMS
 
 __all__ = ["save_model"]
 
@@ -44,11 +45,12 @@ def save_model(bundle: Bundle, folder: Path) -> None:
 
 def _signature(spec: SchemaSpec) -> Any:
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     return ModelSignature(
         inputs=Schema([ColSpec(_type(field), field.name) for field in spec.fields]),
         outputs=Schema([ColSpec(kind, name) for name, kind in _ANSWER.items()]),
+        params=ParamSchema([ParamSpec(name, kind, default) for name, (kind, default) in PARAMS.items()]),
     )
 
 

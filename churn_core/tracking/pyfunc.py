@@ -14,11 +14,19 @@ import numpy as np
 
 from churn_core.bundle import Scorer, read_bundle
 from churn_core.features import ReadColumns, read_columns
+from churn_core.schemas import LanguageName
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ChurnModel"]
+__all__ = ["PARAMS", "ChurnModel"]
+
+# What can be asked for besides the columns that are always there: MLflow's type, and the default.
+PARAMS: dict[str, tuple[str, Any]] = {
+    "interval": ("boolean", False),
+    "reasons": ("long", 0),
+    "language": ("string", "en"),
+}
 
 _LEVELS = np.array(["LOW", "MEDIUM", "HIGH", ""], dtype=object)
 _REFUSED = 3
@@ -35,15 +43,19 @@ class ChurnModel:
 
         Args:
             customers: A column of canonical values for each field; others are ignored.
-            params: Not used; MLflow passes it.
+            params: `interval` (whether to say how sure the probability is), `reasons` (how many to
+                give) and their `language`; see `PARAMS`.
 
         Returns:
             `churn_probability`, `churn_prediction` (1.0 or 0.0), `churn_risk`,
-            `expected_profit` and `error`. Of a refused row, numbers are NaN and `churn_risk` is
-            empty; `error` is empty for all others.
+            `expected_profit` and `error`; where asked for, also `probability_low` and
+            `probability_high`, and `reasons` as sentences. Of a refused row, numbers are NaN and texts
+            are empty; `error` is empty for all others.
 
         Raises:
             FeatureError: A column is missing.
+            BundleError: An interval is asked for, and the bundle knows none.
+            SchemaError: There are no texts in this language.
         """
         import pandas as pd
 
@@ -53,16 +65,27 @@ class ChurnModel:
         values = policy.values(columns.raw)
         level = (probability >= policy.medium_risk).astype(int) + (probability >= policy.high_risk)
         nan = np.where(columns.valid, 0.0, np.nan)
-        return pd.DataFrame(
-            {
-                "churn_probability": probability + nan,
-                "churn_prediction": (probability >= policy.threshold_of(values)) + nan,
-                "churn_risk": _LEVELS[np.where(columns.valid, level, _REFUSED)],
-                "expected_profit": policy.expected_profit(probability, values) + nan,
-                "error": _errors(columns),
-            },
-            index=customers.index,
-        )
+        answers: dict[str, Any] = {
+            "churn_probability": probability + nan,
+            "churn_prediction": (probability >= policy.threshold_of(values)) + nan,
+            "churn_risk": _LEVELS[np.where(columns.valid, level, _REFUSED)],
+            "expected_profit": policy.expected_profit(probability, values) + nan,
+            "error": _errors(columns),
+        }
+        asked = {name: default for name, (_, default) in PARAMS.items()} | (params or {})
+        if asked["interval"]:
+            low, high = self._scorer.intervals(probability)
+            answers |= {"probability_low": low + nan, "probability_high": high + nan}
+        if asked["reasons"] > 0:
+            answers["reasons"] = self._reasons(columns, asked["reasons"], asked["language"])
+        return pd.DataFrame(answers, index=customers.index)
+
+    def _reasons(self, columns: ReadColumns, most: int, language: LanguageName) -> list[str]:
+        reasons = self._scorer.reasons(columns.raw, most, language)
+        return [
+            " ".join(reason.text for reason in why) if valid else ""
+            for why, valid in zip(reasons, columns.valid.tolist(), strict=True)
+        ]
 
 
 def _errors(columns: ReadColumns) -> list[str]:

@@ -44,26 +44,37 @@ class Registered:
     created: bool
 
 
-def register(params: Params, root: Path = Path()) -> Registered:
+def register(params: Params, root: Path = Path(), folder: Path | None = None) -> Registered:
     """Log the last training to MLflow and register its bundle under the alias `candidate`.
 
     The same bundle with the same metrics is registered once; the alias is set anyway.
 
+    Args:
+        folder: Of another bundle than `models/candidate`. What `outputs/` says of other bundles
+            is then left out.
+
     Raises:
-        BundleError: There is no sound bundle in `models/candidate`.
-        StageError: The evaluation is of another bundle.
+        BundleError: There is no sound bundle.
+        StageError: The evaluation is of another bundle than `models/candidate`.
         RegistryError: The registry does not answer, or refuses.
     """
     where = tracking(params, root)
-    bundle = read_bundle(root / BUNDLE)
-    metrics = _metrics(root, bundle.manifest)
+    bundle = read_bundle(folder or root / BUNDLE)
+    metrics = _metrics(root)
+    is_evaluated = metrics.get("bundle") == bundle.manifest.digest
+    if metrics and not is_evaluated and folder is None:
+        raise StageError(
+            f"{root / _METRICS} evaluates another bundle than {root / BUNDLE}; run `churn evaluate`"
+        )
+    outputs = root if is_evaluated or folder is None else None
+    metrics = metrics if is_evaluated else {}
     verdict = _verdict(root, bundle.manifest)
     with connect(where, create=True) as client:
         _ensure_model(client, where.model)
         tags = {"bundle_digest": bundle.manifest.digest, "metrics_digest": _digest(metrics)}
         found = _registered(client, where.model, tags)
         if found is None:
-            run_id = log_run(client, where, params, root, bundle, metrics)
+            run_id = log_run(client, where, params, outputs, bundle, metrics)
             version = _create_version(client, where.model, run_id, tags)
         else:
             run_id, version = found
@@ -73,18 +84,15 @@ def register(params: Params, root: Path = Path()) -> Registered:
     return Registered(where.model, version, run_id, bundle.manifest.digest, created=found is None)
 
 
-def _metrics(root: Path, manifest: Manifest) -> dict[str, Any]:
+def _metrics(root: Path) -> dict[str, Any]:
     """The content of `metrics.json`; empty before the evaluation."""
     path = root / _METRICS
     if not path.exists():
         return {}
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise StageError(f"{path} cannot be read; run `churn evaluate`") from None
-    if content.get("bundle") != manifest.digest:
-        raise StageError(f"{path} evaluates another bundle than {root / BUNDLE}; run `churn evaluate`")
-    return content
 
 
 def _verdict(root: Path, manifest: Manifest) -> Verdict | None:

@@ -37,28 +37,32 @@ def log_run(
     client: MlflowClient,
     where: Tracking,
     params: Params,
-    root: Path,
+    root: Path | None,
     bundle: Bundle,
     metrics: Mapping[str, Any],
 ) -> str:
     """Log one run; where that is interrupted, the run stays as failed.
 
+    The costs that are logged are those of the bundle, whose policy may have been changed.
+
     Args:
+        root: The project whose `outputs/` are about this bundle; `None` if they are not.
         metrics: The content of `metrics.json`.
 
     Returns:
         The run's id; the model lies in its artifact `model`.
     """
+    params = params.model_copy(update={"costs": bundle.manifest.decision.costs})
     name = f"{bundle.manifest.trainer}-{bundle.manifest.digest[:8]}"
     run_id: str = client.create_run(_experiment(client, where), run_name=name).info.run_id
     finished = False
     try:
         _log_numbers(client, run_id, params, root, bundle.manifest, metrics)
-        for path, target in _ARTIFACTS:
-            if (root / path).is_dir():
-                client.log_artifacts(run_id, str(root / path), target)
-            elif (root / path).is_file():
-                client.log_artifact(run_id, str(root / path), target)
+        for path, target in [(root / name, target) for name, target in _ARTIFACTS] if root else ():
+            if path.is_dir():
+                client.log_artifacts(run_id, str(path), target)
+            elif path.is_file():
+                client.log_artifact(run_id, str(path), target)
         client.log_dict(run_id, params.model_dump(mode="json", by_alias=True), "params.json")
         with tempfile.TemporaryDirectory() as scratch:
             save_model(bundle, Path(scratch) / MODEL)
@@ -83,7 +87,7 @@ def _log_numbers(
     client: MlflowClient,
     run_id: str,
     params: Params,
-    root: Path,
+    root: Path | None,
     manifest: Manifest,
     metrics: Mapping[str, Any],
 ) -> None:
@@ -91,7 +95,7 @@ def _log_numbers(
     from mlflow.utils.time import get_current_time_millis
 
     now = get_current_time_millis()
-    rows = _leaderboard(root)
+    rows = _leaderboard(root) if root else []
     numbers = {**dict(_numbers(metrics)), **dict(_leaderboard_numbers(rows))}
     entries = {
         "metrics": [Metric(name, value, now, 0) for name, value in numbers.items()],

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from churn_client import (
+    Action,
+    Change,
     ChurnClient,
     ChurnPrediction,
     ConnectionFailed,
@@ -19,10 +21,12 @@ from churn_client import (
     InvalidCustomer,
     NotAuthorized,
     NotCustomers,
+    ProbabilityInterval,
     RequestRefused,
     RowError,
     TelcoVisionCustomer,
     UnexpectedAnswer,
+    predict_churn,
 )
 from churn_client._messages import Response
 from churn_client.testing import FakeChurnService
@@ -40,6 +44,56 @@ def test_one_customer(connect: Connect, scorer: Scorer, customer: IbmTelcoCustom
     assert answer.reasons
     assert not client.predict(customer, explain=False).reasons
     assert client.predict(customer.model_dump()).churn_probability == answer.churn_probability
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        ({}, ""),
+        ({"interval": False, "action": False, "language": "en"}, ""),
+        ({"interval": True}, "&interval=true"),
+        ({"action": True, "language": "es"}, "&action=true&language=es"),
+        ({"interval": True, "action": True, "language": "es"}, "&interval=true&action=true&language=es"),
+        ({"language": "e&s"}, "&language=e%26s"),
+    ],
+)
+def test_a_request_names_only_what_is_asked_for(
+    customer: IbmTelcoCustomer, options: dict[str, Any], query: str
+) -> None:
+    async def ask(service: FakeChurnService) -> None:
+        async with service.async_client() as client:
+            await client.predict(customer, explain=False, **options)
+            assert [a async for a in client.predict_many([customer], explain=True, **options)]
+
+    with FakeChurnService() as service:
+        client = service.client()
+        client.predict(customer, **options)
+        assert list(client.predict_many([customer], **options))
+        predict_churn(customer, explain=False, **options)
+        asyncio.run(ask(service))
+    explained = ("true", "false", "false", "false", "true")
+    paths = ("/predict", "/predict/batch", "/predict", "/predict", "/predict/batch")
+    assert [request.path for request in service.requests] == [
+        f"{path}?explain={explain}{query}" for path, explain in zip(paths, explained, strict=True)
+    ]
+
+
+def test_interval_and_action_come_with_the_answer(customer: IbmTelcoCustomer, scorer: Scorer) -> None:
+    interval = ProbabilityInterval(low=0.2, high=0.4, coverage=0.9)
+    change = Change(feature="contract", value="Two year", becomes="One year")
+    action = Action(
+        changes=(change,),
+        reaches_threshold=True,
+        churn_probability=0.1,
+        cost=5.0,
+        expected_profit=12.5,
+        text="A one-year contract.",
+        note="An association.",
+    )
+    told = scorer.predict(customer).model_copy(update={"interval": interval, "action": action})
+    client = ChurnClient("http://told", transport=_Odd(Response(200, told.model_dump_json().encode())))
+    answer = client.predict(customer, interval=True, action=True)
+    assert (answer.interval, answer.action) == (interval, action)
 
 
 def test_what_the_service_tells(connect: Connect, scorer: Scorer) -> None:

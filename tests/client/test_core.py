@@ -6,7 +6,7 @@ import pytest
 
 from churn_client import ConnectionFailed, IbmTelcoCustomer, NotAuthorized, ServiceFailed, TooManyRequests
 from churn_client._config import make_config
-from churn_client._core import Core, Outcome, Wait
+from churn_client._core import Core, Outcome, Wait, Wanted
 from churn_client._messages import Response
 from churn_client.testing import FakeChurnService
 
@@ -26,7 +26,7 @@ class _World:
         self.core = Core(config, clock=lambda: self.now, draw=lambda: 1.0)
 
     def predict(self, customer: IbmTelcoCustomer, *outcomes: Outcome) -> object:
-        operation = self.core.predict(customer, explain=False)
+        operation = self.core.predict(customer, Wanted(explain=False))
         left = iter(outcomes)
         outcome: Outcome = None
         try:

@@ -26,9 +26,10 @@ def test_the_examples_run(
         for block in blocks:
             exec(compile(block.replace("http://127.0.0.1:8000", url), "docs/client.md", "exec"), names)
     printed = capsys.readouterr().out
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     assert "True local ibm-telco" in printed
     assert "is not in the vocabulary" in printed
+    assert "80% to 100%" in printed
     assert printed.count("7590-VHVEG") == 3
 
 

@@ -7,10 +7,14 @@ import churn_client
 from churn_client import _errors
 
 NAMES = {
+    "Action",
     "AsyncChurnClient",
+    "Change",
     "ChurnClient",
     "ChurnPrediction",
     "IbmTelcoCustomer",
+    "ProbabilityInterval",
+    "Reason",
     "TelcoVisionCustomer",
     "predict_churn",
 }

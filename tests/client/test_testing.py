@@ -19,6 +19,7 @@ from churn_client import (
     predict_churn,
 )
 from churn_client.testing import FakeChurnService
+from churn_core.schemas import Customer
 from tests.client.conftest import Connect
 
 BAD: list[dict[str, Any]] = [
@@ -64,6 +65,30 @@ def test_it_answers_predict_churn_and_remembers(customer: IbmTelcoCustomer) -> N
     assert answer.request_id == service.requests[0].headers["x-request-id"]
     assert service.customers == [customer, customer]
     assert inner.customers == [customer]
+
+
+@pytest.mark.parametrize("schema", [IbmTelcoCustomer, TelcoVisionCustomer])
+@pytest.mark.parametrize("probability", [0.0, 0.05, 0.5, 0.97, 1.0])
+def test_intervals_and_actions_are_plausible(schema: type[Customer], probability: float) -> None:
+    service = FakeChurnService(schema, probability, threshold=0.3)
+    one, client = schema.parse(schema.spec.example()), service.client()
+    answer = client.predict(one, interval=True, action=True)
+    assert answer == client.predict(one, interval=True, action=True).model_copy(
+        update={"request_id": answer.request_id}
+    )
+    interval, action = answer.interval, answer.action
+    assert interval
+    assert action
+    assert 0 <= interval.low <= probability <= interval.high <= 1
+    assert action.churn_probability <= probability
+    assert action.reaches_threshold is (action.churn_probability < 0.3)
+    assert len(action.changes) == (probability >= 0.3)
+    for change in action.changes:
+        assert change.value == one.model_dump()[change.feature] != change.becomes
+        assert schema.parse({**one.model_dump(), change.feature: change.becomes})
+    (row,) = client.predict_many([one], interval=True)
+    assert isinstance(row, ChurnPrediction)
+    assert (row.interval, row.action) == (interval, None)
 
 
 def test_any_schema_can_be_served() -> None:

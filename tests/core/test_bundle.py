@@ -70,6 +70,7 @@ def test_many_answers_equal_single_ones(scorer: Scorer) -> None:
     assert arrow["churn_probability"].to_pylist() == [a.churn_probability for a in single]
     assert arrow["churn_prediction"].to_pylist() == [a.churn_prediction for a in single]
     assert arrow["churn_risk"].to_pylist() == [a.churn_risk for a in single]
+    assert arrow["threshold"].to_pylist() == [a.threshold for a in single]
     assert arrow["expected_profit"].to_pylist() == [a.expected_profit for a in single]
     assert arrow["customer_id"].to_pylist() == [row["customer_id"] for row in rows]
     assert scorer.predict_many([]) == []
@@ -93,6 +94,7 @@ def test_bad_rows_of_a_batch_keep_their_place(scorer: Scorer) -> None:
     answers = scorer.score_arrow(table).to_pylist()
     assert [row["churn_probability"] is None for row in answers] == [False, True, False]
     assert answers[1]["churn_risk"] is None
+    assert answers[1]["threshold"] is None
     assert "gender" in answers[1]["error"]
     assert "tenure_months" in answers[1]["error"]
     assert answers[0]["error"] is None

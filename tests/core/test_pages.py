@@ -1,4 +1,4 @@
-"""The examples of the pages about schemas, plugins, decisions and reasons run and give what the pages say."""
+"""The examples of pages that have some run, and give what the pages say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ BLOCK = re.compile(r"^```(python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 @pytest.mark.parametrize(
     ("page", "shows_tests"),
-    [("schemas.md", True), ("plugins.md", True), ("decisions.md", False), ("reasons.md", True)],
+    [
+        ("schemas.md", True),
+        ("plugins.md", True),
+        ("decisions.md", False),
+        ("reasons.md", True),
+        ("actions.md", True),
+    ],
 )
 def test_examples_run(page: str, *, shows_tests: bool) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")

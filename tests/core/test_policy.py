@@ -35,7 +35,7 @@ from churn_core.gate.metrics import METRICS, decision_metrics
 from churn_core.params import CostParams, GateParams, changed_costs
 from churn_core.schemas import IbmTelcoCustomer
 from churn_core.testing import customers
-from churn_core.tracking import register
+from churn_core.tracking.client import connect
 from churn_core.tracking.pyfunc import ChurnModel
 from churn_core.train import run
 from churn_core.train.evaluation import evaluate
@@ -43,6 +43,7 @@ from tests.support.bundles import logistic_bundle
 from tests.support.evaluations import ready
 from tests.support.gate import evaluation
 from tests.support.projects import run_churn
+from tests.support.reasons import member, phone_bundle
 from tests.support.tracking import MODEL
 from tests.support.tracking import Project as Registry
 from tests.support.training import prepared_project
@@ -105,6 +106,7 @@ def test_every_door_gives_the_same_bits(by_bill: Scorer, rows: list[Any]) -> Non
         np.array([row.monthly_charges for row in rows]) * BY_BILL.value_months
     )
     assert [answer.threshold for answer in single] == thresholds.tolist()
+    assert arrow["threshold"].to_pylist() == thresholds.tolist()
 
 
 def test_the_logged_model_decides_alike(bundle: Bundle, tmp_path: Path) -> None:
@@ -152,6 +154,9 @@ def test_training_refuses_such_a_field_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="'fee' is not a numeric field of the schema: age, tenure_months"):
         run(project.params.model_copy(update={"costs": costs}), project.root)
     assert not (tmp_path / "models").exists()
+    costs = CostParams(moves={"contract": {"One year": 20}})  # the schema calls it contract_type
+    with pytest.raises(ParamsError, match="field 'contract' has no move to 'One year'"):
+        run(project.params.model_copy(update={"costs": costs}), project.root)
 
 
 def test_training_takes_values_from_the_data(tmp_path: Path) -> None:
@@ -315,6 +320,16 @@ def test_the_command_changes_a_policy(bundle: Bundle, tmp_path: Path) -> None:
     assert read_bundle(out).manifest.lineage.parent == found.digest
 
 
+def test_tables_of_reasons_are_kept(tmp_path: Path) -> None:
+    old = phone_bundle(tmp_path / "old", [member("lr")])
+    done = run_churn("policy", "set", old.folder, "--out", tmp_path / "new", "offer_cost=15")
+    assert done.exit_code == 0, done.output
+    new = read_bundle(tmp_path / "new")
+    assert old.reasons
+    assert (new.graph, new.reasons) == (old.graph, old.reasons)
+    assert new.manifest.reasons == old.manifest.reasons
+
+
 def test_the_command_takes_the_candidate_where_none_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,13 +368,31 @@ def test_the_command_replaces_nothing_but_bundles(bundle: Bundle, tmp_path: Path
 def test_a_registered_model_gets_another_policy(project: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     first = project.register()
     monkeypatch.chdir(project.root)
-    done = run_churn(
-        "policy", "set", f"models:/{MODEL}@candidate", "--out", "models/candidate", "offer_cost=15"
-    )
-    assert done.exit_code == 0, done.output
-    assert open_bundle("models/candidate").manifest.lineage.parent == first.digest
-    (project.root / "outputs/metrics/metrics.json").unlink()
-    second = register(project.params, project.root)
-    assert (second.created, second.version) == (True, "2")
+    project.write("outputs/report.html", "of the trained candidate")
+    project.write("params.yaml", "schema: ibm-telco\n")
+    done = run_churn("policy", "set", f"models:/{MODEL}@candidate", "offer_cost=15")
+    assert (done.exit_code, done.stderr) == (0, "")
+    made = open_bundle("models/policy").manifest
+    assert made.lineage.parent == first.digest
+    said = run_churn("register", "--bundle", "models/policy", "--json")
+    assert said.exit_code == 0, said.output
+    second = json.loads(said.stdout)
+    assert (second["created"], second["version"], second["digest"]) == (True, "2", made.digest)
+    with connect(project.where) as client:
+        run = client.get_run(second["run_id"])
+        assert run.data.metrics == {}
+        assert run.data.params["costs.offer_cost"] == "15.0"
+        assert {file.path for file in client.list_artifacts(run.info.run_id)} == {"model", "params.json"}
+    assert json.loads(run_churn("register", "--bundle", "models/policy", "--json").stdout)["created"] is False
     scorer = churn_core.load(f"models:/{MODEL}@candidate")
     assert scorer.bundle.decision.costs.offer_cost == 15
+
+
+def test_a_bundle_that_training_would_put_back_is_said_to_be_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logistic_bundle(tmp_path / "models/candidate")
+    monkeypatch.chdir(tmp_path)
+    done = run_churn("policy", "set", "--out", "models/candidate", "offer_cost=15")
+    assert (done.exit_code, open_bundle("models/candidate").manifest.decision.version) == (0, 2)
+    assert done.stderr.startswith("note: models/candidate belongs to `churn train`")

@@ -96,6 +96,11 @@ def test_reasons_are_the_strongest_shares(scorer: Scorer) -> None:
         assert all(reason.value == person[reason.feature] for reason in reasons)
 
 
+def test_reasons_of_a_table_are_those_of_its_customers(scorer: Scorer) -> None:
+    expected = [scorer.predict(person, language="es").reasons[:2] for person in people(ASKED)]
+    assert list(scorer.reasons(ASKED, 2, "es")) == expected
+
+
 def test_reasons_come_with_a_batch_where_asked_for(scorer: Scorer) -> None:
     rows = [*people(ASKED), {**people(ASKED)[0], "calls": -1}]
     table = pa.Table.from_pylist(rows)

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from churn_core.bundle import Scorer, copy_bundle, read_bundle, with_policy
+from churn_core.bundle.band import ProbabilityBand
 from churn_core.features import read_columns
 from churn_core.params import CostParams
 from churn_core.schemas import IbmTelcoCustomer
@@ -31,6 +32,10 @@ from tests.support.servers import mlflow_process
 ROOT = Path(__file__).parents[2]
 SPEC = IbmTelcoCustomer.spec
 COLUMNS = ["churn_probability", "churn_prediction", "churn_risk", "expected_profit", "error"]
+BAND = ProbabilityBand(
+    coverage=0.9, neighbours=100, probabilities=(0.0, 1.0), low=(0.0, 0.8), high=(0.2, 1.0)
+)
+ASKED = {"interval": True, "reasons": 2, "language": "es"}
 WRONG = "contract: is missing or not allowed (allowed: one of 'Month-to-month', 'One year', 'Two year')"
 
 
@@ -38,7 +43,7 @@ WRONG = "contract: is missing or not allowed (allowed: one of 'Month-to-month', 
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a saved model."""
     folder = tmp_path_factory.mktemp("saved")
-    save_model(logistic_bundle(folder / "bundle"), folder / "model")
+    save_model(logistic_bundle(folder / "bundle", band=BAND), folder / "model")
     return folder / "model"
 
 
@@ -93,6 +98,36 @@ def test_a_refused_row_disturbs_no_other(loaded: Any, customers: pd.DataFrame) -
     third = loaded.predict(customers).iloc[2]
     assert (third["churn_risk"], third["error"]) == ("", WRONG)
     assert third[["churn_probability", "churn_prediction", "expected_profit"]].isna().all()
+
+
+def test_intervals_and_reasons_come_where_asked_for(
+    loaded: Any, scorer: Scorer, customers: pd.DataFrame
+) -> None:
+    plain, answers = loaded.predict(customers), loaded.predict(customers, params=ASKED)
+    assert list(answers.columns) == [*COLUMNS, "probability_low", "probability_high", "reasons"]
+    pd.testing.assert_frame_equal(answers[COLUMNS], plain)
+    rows: list[Any] = customers.drop(index=2).to_dict("records")
+    for row, answer in zip(rows, answers.drop(index=2).to_dict("records"), strict=True):
+        single = scorer.predict(row, interval=True, language="es")
+        assert single.interval
+        assert (answer["probability_low"], answer["probability_high"]) == (
+            single.interval.low,
+            single.interval.high,
+        )
+        assert answer["reasons"] == " ".join(reason.text for reason in single.reasons[:2]) != ""
+    refused = answers.iloc[2]
+    assert refused[["probability_low", "probability_high"]].isna().all()
+    assert (refused["reasons"], refused["error"]) == ("", WRONG)
+    only = loaded.predict(customers, params={"interval": True})
+    assert list(only.columns) == [*COLUMNS, "probability_low", "probability_high"]
+
+
+@pytest.mark.parametrize(
+    "params", [{"interval": "perhaps"}, {"reasons": 1.5}, {"reasons": 1, "language": "fr"}]
+)
+def test_params_that_cannot_be_are_refused(loaded: Any, customers: pd.DataFrame, params: Any) -> None:
+    with pytest.raises(Exception, match=r"Invalid parameters found|no sentences in 'fr'"):
+        loaded.predict(customers, params=params)
 
 
 def test_ids_are_not_needed_and_rows_keep_their_index(
@@ -179,6 +214,11 @@ def test_json_is_answered_over_http(
     answers = post(served, {"dataframe_records": records})
     np.testing.assert_array_equal([one["churn_probability"] for one in answers], expected)
     assert [one["error"] for one in answers] == ["", "", WRONG, *[""] * 37]
+    asked = {"dataframe_records": records[1:2], "params": {"interval": True, "reasons": 1}}
+    (full,) = post(served, asked)
+    told = scorer.predict(records[1], interval=True)
+    assert told.interval
+    assert (full["probability_low"], full["reasons"]) == (told.interval.low, told.reasons[0].text)
     with pytest.raises(urllib.error.HTTPError, match="400"):
         post(served, {"dataframe_records": [{"gender": "Female"}]})
 
@@ -207,6 +247,11 @@ def test_spark_columns_are_answered(
     assert list(rows[0]["all"]) == COLUMNS
     for kind in ([row["all"]["churn_probability"] for row in rows], [row["only"] for row in rows]):
         np.testing.assert_array_equal([np.nan if one is None else one for one in kind], expected)
+    for row in rows:
+        told = row["asked"]
+        assert list(told) == ["probability_low", "probability_high", "reasons"]
+        assert row["all"]["error"] or told["probability_low"] < told["probability_high"]
+        assert bool(row["all"]["error"]) == (told["reasons"] == "")
     assert [row["all"]["error"] for row in rows] == ["", "", WRONG, *[""] * 37]
 
 

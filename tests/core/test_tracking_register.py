@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,15 @@ def test_metrics_of_another_bundle_are_refused(project: Project) -> None:
     project.write("outputs/metrics/metrics.json", "{")
     with pytest.raises(StageError, match="cannot be read"):
         register(project.params, project.root)
+
+
+def test_a_named_bundle_brings_its_own_evaluation(project: Project) -> None:
+    project.train()
+    project.write("outputs/report.html", "its own")
+    done = register(project.params, project.root, project.root / "models/candidate")
+    assert run_of(project, done.run_id).data.metrics["roc_auc"] == 0.8
+    assert "report.html" in artifacts(project, done.run_id)
+    assert register(project.params, project.root) == replace(done, created=False)
 
 
 def test_a_bundle_can_be_registered_before_its_evaluation(project: Project) -> None:

@@ -12,11 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from churn_client.testing import FakeChurnService
+from churn_core.batch.customers import read_customers
 from churn_core.bundle import Scorer
+from churn_core.bundle.band import ProbabilityBand
 from churn_core.cli.main import churn
 from churn_core.cli.trial import service
 from churn_core.schemas import ChurnPrediction
 from tests.support.bundles import logistic_bundle
+from tests.support.servers import over_http
 
 # As the IBM file circulates in public.
 ORIGINAL: dict[str, Any] = {
@@ -27,6 +31,9 @@ ORIGINAL: dict[str, Any] = {
     "PaymentMethod": "Electronic check", "MonthlyCharges": 29.85, "TotalCharges": "29.85",
 }  # fmt: skip
 NEW = {**ORIGINAL, "customerID": "NEW", "tenure": 0, "TotalCharges": " "}
+BAND = ProbabilityBand(
+    coverage=0.9, neighbours=100, probabilities=(0.0, 1.0), low=(0.1, 0.5), high=(0.2, 0.9)
+)
 BAD = {**ORIGINAL, "customerID": "BAD", "gender": "Jane Doe", "tenure": -3}
 
 
@@ -161,10 +168,76 @@ def test_a_terminal_shows_a_table(tmp_path: Path, bundle: Path, monkeypatch: pyt
     monkeypatch.setattr("churn_core.cli.predict._on_terminal", lambda: True)
     plain, explained = _churn(file, "--bundle", bundle), _churn(file, "--bundle", bundle, "--explain")
     assert "7590-VHVEG" in plain.stdout
-    assert "because" not in plain.stdout
-    assert "because" in explained.stdout
-    assert "internet_service DSL (-0.80)" in explained.stdout
+    assert "-0.80" not in plain.stdout
+    assert "  -0.80  Internet access by DSL lowers the risk of churn.\n" in explained.stdout
     assert _answers(_churn(file, "--bundle", bundle, "--json"))
+
+
+def test_how_sure_and_why_in_the_language_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected: list[float]
+) -> None:
+    bundle = logistic_bundle(tmp_path / "bundle", band=BAND).folder
+    asked = (_write(tmp_path / "a.csv", [ORIGINAL]), "--bundle", bundle, "--interval")
+    (answer,) = _answers(_churn(*asked, "--explain", "--language", "es"))
+    low, high = 0.1 + 0.4 * expected[0], 0.2 + 0.7 * expected[0]
+    assert answer.interval
+    assert answer.interval.coverage == 0.9
+    assert (answer.interval.low, answer.interval.high) == pytest.approx((low, high))
+    assert "reduce el riesgo de baja" in " ".join(reason.text for reason in answer.reasons)
+    monkeypatch.setattr("churn_core.cli.predict._on_terminal", lambda: True)
+    shown = _churn(*asked).stdout
+    assert "90% interval" in shown
+    assert f"{low:.1%} - {high:.1%}" in shown
+    assert _churn(*asked, "--language", "fr").exit_code == 2
+
+
+def test_without_intervals_in_the_bundle_it_is_said(tmp_path: Path, bundle: Path) -> None:
+    result = _churn(_write(tmp_path / "a.csv", [ORIGINAL]), "--bundle", bundle, "--interval")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: this bundle was trained without intervals: train it again\n"
+
+
+def test_actions_of_a_bundle_are_those_of_its_scorer(
+    tmp_path: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import churn_core
+
+    file = _write(tmp_path / "a.csv", [ORIGINAL, NEW])
+    for language in ("en", "es"):
+        asked = (file, "--bundle", bundle, "--action", "--language", language)
+        found = [answer.action for answer in _answers(_churn(*asked))]
+        scorer = churn_core.load(str(bundle))
+        people = [row.customer for row in read_customers(file, scorer.bundle.schema_spec) if row.customer]
+        assert found == [one.action for one in scorer.predict_many(people, language=language, action=True)]
+        assert found[0]
+        assert found[0].changes
+        with monkeypatch.context() as patch:
+            patch.setattr("churn_core.cli.predict._on_terminal", lambda: True)
+            patch.setenv("COLUMNS", "1000")
+            shown = _churn(*asked).stdout
+        assert f"  action {found[0].text}\n" in shown
+        assert shown.endswith(f"\n\n{found[0].note}\n")
+        assert shown.count(found[0].note) == 1
+
+
+def test_actions_of_a_service_are_shown_with_their_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHURN_API_KEY", raising=False)
+    monkeypatch.setenv("COLUMNS", "50")
+    fake = FakeChurnService(probability=0.8)
+    file = _write(tmp_path / "a.csv", [ORIGINAL, BAD, NEW])
+    with over_http(fake) as url:
+        asked = (file, "--url", url, "--action", "--interval", "--language", "es")
+        plain = _churn(*asked)
+        monkeypatch.setattr("churn_core.cli.predict._on_terminal", lambda: True)
+        shown = _churn(*asked).stdout
+    assert [answer.action and answer.action.churn_probability for answer in _answers(plain)] == [0.4, 0.4]
+    assert {request.path for request in fake.requests if request.content} == {
+        "/predict/batch?explain=false&interval=true&action=true&language=es"
+    }
+    assert shown.count("  action payment_method: ") == 2
+    assert shown.endswith("\nMade up for a test: it says nothing about what\nwould happen.\n")
 
 
 def test_a_service_gives_the_same_answers(

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, gone when the test is."""
+"""Servers that are gone when the test is."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
-__all__ = ["free_port", "mlflow_process"]
+from churn_client._messages import Request
+from churn_client.testing import FakeChurnService
+
+__all__ = ["free_port", "mlflow_process", "over_http"]
 
 _PATIENCE_S = 180
 
@@ -22,6 +27,35 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+@contextmanager
+def over_http(fake: FakeChurnService) -> Iterator[str]:
+    """Let a fake service answer at an address of this machine."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer = fake.handle(Request(self.command, self.path, content, headers))
+            self.send_response(answer.status)
+            for name, value in {**answer.headers, "content-length": str(len(answer.content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            """Tests are quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 @contextmanager

@@ -28,10 +28,16 @@ def main(model: str, source: str, target: str) -> None:
     try:
         answer: Any = mlflow.pyfunc.spark_udf(spark, model, env_manager="local")
         probability: Any = mlflow.pyfunc.spark_udf(spark, model, result_type="double", env_manager="local")
+        kind = "struct<probability_low: double, probability_high: double, reasons: string>"
+        params = {"interval": True, "reasons": 2, "language": "es"}
+        asked: Any = mlflow.pyfunc.spark_udf(
+            spark, model, result_type=kind, env_manager="local", params=params
+        )
         customers = spark.read.parquet(source)
         # Both widths of whole numbers are taken.
         narrow = customers.withColumn("tenure_months", f.col("tenure_months").cast("int"))
-        scored = narrow.select("customer_id", answer().alias("all"), probability().alias("only"))
+        answers = answer().alias("all"), probability().alias("only"), asked().alias("asked")
+        scored = narrow.select("customer_id", *answers)
         rows = [row.asDict(recursive=True) for row in scored.collect()]
     finally:
         spark.stop()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from churn_core.batch.rows import check_file, check_utf8, open_rows
 from churn_core.errors import DataError
@@ -62,13 +62,14 @@ def _json_rows(path: Path) -> tuple[Sequence[str], Iterator[Any]]:
     check_file(path)
     check_utf8(path)
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError):
         raise DataError(f"{path} is not valid JSON; one object a line goes by the name of .jsonl") from None
-    records: list[Any] = content if isinstance(content, list) else [content]
-    names = dict.fromkeys(name for record in records if isinstance(record, dict) for name in record)
+    found = cast("list[object]", content) if isinstance(content, list) else [content]
+    records = [cast("dict[str, object]", one) if isinstance(one, dict) else None for one in found]
+    names = dict.fromkeys(name for record in records if record for name in record)
     if not names:
         raise DataError(f"{path} holds no JSON objects")
     wrong = FieldProblem("", "is not a JSON object", "one flat JSON object")
-    rows = ([r.get(name) for name in names] if isinstance(r, dict) else wrong for r in records)
+    rows = (wrong if r is None else [r.get(name) for name in names] for r in records)
     return tuple(names), iter(rows)
