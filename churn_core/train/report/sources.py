@@ -63,7 +63,7 @@ class Sources:
         times *= 100 if form in ("hundred", "points") else 1
         scale = f' data-times="{times!r}"' if times != 1 else ""
         mark = '<data value="{}" data-from="{}"{}>{}</data>'
-        return Markup(mark).format(f"{value!r}", source, Markup(scale), text)  # noqa: S704
+        return Markup(mark).format(f"{value!r}", source, Markup(scale), text.replace(" ", "\u00a0"))  # noqa: S704
 
     def bounds(self, source: str, form: str = "number", *rest: Any, times: float = 1.0, name: str = "") -> str:
         """The interval beside a number: `8.89 to 11.66`, `82 to 87 %`.
