@@ -9,12 +9,13 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from churn_core.errors import ParamsError
 from churn_core.schemas.rules import Frozen, added
+from churn_core.schemas.spec import value_name
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -94,6 +95,15 @@ class FeatureParams(_Section):
     derived: tuple[str, ...] = ()
 
 
+def _as_key(key: object) -> object:
+    """YAML reads a bare true or 1 as no text."""
+    return value_name(key) if isinstance(key, bool | int) else key
+
+
+_MoveTo = Annotated[str, BeforeValidator(_as_key)]
+_MoveCost = Annotated[float, Field(ge=0)]
+
+
 class CostParams(_Section):
     """What contacting a customer is worth (Verbraken, Verbeke and Baesens 2013).
 
@@ -109,6 +119,8 @@ class CostParams(_Section):
         threshold: `profit` for the probability at which contact breaks even, or a fixed one.
         medium_risk: Probability from which the risk is called MEDIUM.
         high_risk: Probability from which the risk is called HIGH.
+        moves: By field and the value moved to, what a move costs for a customer who accepts it,
+            instead of what the schema says; `None` where it is not on offer.
     """
 
     customer_value: float = Field(default=200, gt=0)
@@ -122,6 +134,7 @@ class CostParams(_Section):
     threshold: Literal["profit"] | float = "profit"
     medium_risk: float = Field(default=0.3, ge=0, le=1)
     high_risk: float = Field(default=0.6, ge=0, le=1)
+    moves: dict[str, dict[_MoveTo, _MoveCost | None]] = added({})
 
     @model_validator(mode="after")
     def _consistent(self) -> CostParams:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from churn_core.bundle.change import with_policy
-from churn_core.bundle.io import Bundle, read_bundle, write_bundle
+from churn_core.bundle.io import Bundle, copy_bundle, read_bundle, write_bundle
 from churn_core.bundle.manifest import Manifest
 from churn_core.bundle.policy import DecisionPolicy, decision_policy
 from churn_core.bundle.scorer import Scorer
@@ -18,6 +18,7 @@ __all__ = [
     "Targets",
     "best_contacts",
     "choose_targets",
+    "copy_bundle",
     "decision_policy",
     "fetch_bundle",
     "open_bundle",

@@ -14,7 +14,7 @@ from pathlib import Path
 from churn_core.bundle.manifest import FileRef, Manifest
 from churn_core.errors import BundleError
 
-__all__ = ["GRAPH", "MANIFEST", "REASONS", "Bundle", "read_bundle", "write_bundle"]
+__all__ = ["GRAPH", "MANIFEST", "REASONS", "Bundle", "copy_bundle", "read_bundle", "write_bundle"]
 
 GRAPH, REASONS, MANIFEST = "model.onnx", "reasons.onnx", "manifest.json"
 
@@ -55,6 +55,11 @@ def write_bundle(folder: Path, manifest: Manifest, graph: bytes, reasons: bytes 
     temporary.write_bytes(sealed.to_bytes())
     temporary.replace(folder / MANIFEST)
     return Bundle(sealed, graph, folder, reasons=reasons)
+
+
+def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
+    """Write a bundle that is in memory, with all that it holds."""
+    return write_bundle(folder, bundle.manifest, bundle.graph, bundle.reasons)
 
 
 def read_bundle(folder: Path, version: str = "local") -> Bundle:

@@ -9,6 +9,11 @@ TKDE 25(5), 2013, with the mean g = alpha / (alpha + beta) of the Beta-distribut
 
 The value V is the same for all customers (CLV in the paper), or each customer's own where the
 costs name a `value_field`. Then break-even differs from customer to customer, too.
+
+Proposing a change of what a customer has, after which he would leave with probability p', is worth
+`g (p - p') V - (1 - p + g p) c - f`: the same customers take it as take an offer, it costs c for each
+of them, and of the would-be churners among them the share p' / p leaves all the same. An offer is the
+change that keeps everybody: with p' = 0 and c = d both formulas are one.
 """
 
 from __future__ import annotations
@@ -23,11 +28,12 @@ from numpy.typing import NDArray
 from churn_core.errors import DataError, ParamsError
 from churn_core.features import FieldReference, RawTable
 from churn_core.params import CostParams
-from churn_core.schemas import SchemaSpec
+from churn_core.schemas import FieldSpec, Move, SchemaSpec
 from churn_core.schemas.rules import Frozen, added
+from churn_core.schemas.spec import value_name
 from churn_core.schemas.wire import RiskLevel
 
-__all__ = ["DecisionPolicy", "check_value_field", "decision_policy"]
+__all__ = ["DecisionPolicy", "check_costs", "decision_policy", "moves_on_offer"]
 
 
 class DecisionPolicy(Frozen):
@@ -106,8 +112,24 @@ class DecisionPolicy(Frozen):
 
     def expected_cost(self, probability: Any) -> Any:
         """Expected spending on a contact: `f + d (1 - p + g p)`, an offer costs only whom it is taken by."""
-        taken = 1 - probability + self.acceptance * probability
-        return self.costs.contact_cost + self.costs.offer_cost * taken
+        return self.costs.contact_cost + self.costs.offer_cost * self._taken(probability)
+
+    def profit_of_change(self, probability: Any, changed: Any, cost: Any, value: float | None = None) -> Any:
+        """Expected profit of proposing a change.
+
+        Args:
+            probability: Of churn, as the customer is.
+            changed: The same after the change.
+            cost: What the change costs where it is accepted.
+            value: What the customer is worth; without it, as much as a typical one.
+        """
+        worth = self.typical_value if value is None else value
+        kept = self.acceptance * (probability - changed)
+        return kept * worth - self._taken(probability) * cost - self.costs.contact_cost
+
+    def _taken(self, probability: Any) -> Any:
+        """How likely a customer takes what is offered: a loyal one always, a would-be churner with g."""
+        return 1 - probability + self.acceptance * probability
 
     def risk(self, probability: float) -> RiskLevel:
         if probability >= self.high_risk:
@@ -137,13 +159,27 @@ def decision_policy(costs: CostParams, reference: Sequence[FieldReference] = ())
     )
 
 
-def check_value_field(costs: CostParams, spec: SchemaSpec) -> None:
-    """Refuse costs that value customers by what the schema does not have.
+def check_costs(costs: CostParams, spec: SchemaSpec) -> None:
+    """Refuse costs that speak of what the schema does not have.
 
     Raises:
-        ParamsError: `value_field` is not a numeric field of the schema.
+        ParamsError: `value_field` is not a numeric field of the schema, or `moves` names a move that
+            it does not have.
     """
     _known(costs.value_field, [field.name for field in spec.fields if field.role == "numeric"])
+    for name, prices in costs.moves.items():
+        moves = spec.field(name).moves if name in spec.positions else ()
+        allowed = [value_name(move.to) for move in moves]
+        for to in prices:
+            if to not in allowed:
+                raise ParamsError(_no_move(name, to, allowed))
+
+
+def moves_on_offer(costs: CostParams, field: FieldSpec) -> list[Move]:
+    """A field's moves with what they cost, those that are not on offer left out."""
+    prices = costs.moves.get(field.name, {})
+    priced = [(move, prices.get(value_name(move.to), move.cost)) for move in field.moves]
+    return [move.model_copy(update={"cost": cost}) for move, cost in priced if cost is not None]
 
 
 def _acceptance(costs: CostParams) -> float:
@@ -177,3 +213,10 @@ def _known(name: str, numeric: Sequence[str]) -> None:
         raise ParamsError(
             f"costs.value_field {name!r} is not a numeric field of the schema: {', '.join(numeric) or 'none'}"
         )
+
+
+def _no_move(name: str, to: str, allowed: Sequence[str]) -> str:
+    choice = ", ".join(map(repr, dict.fromkeys(allowed))) or "none"
+    # YAML reads a bare Yes as true, which is hard to guess from what is said without a hint.
+    hint = "; put texts such as 'Yes' in quotes" if to in ("true", "false") else ""
+    return f"costs.moves: field {name!r} has no move to {to!r}, but to {choice}{hint}"

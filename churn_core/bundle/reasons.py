@@ -11,9 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.bundle.sentences import LANGUAGES, Sentences
+from churn_core.bundle.sentences import LANGUAGES, Sentences, in_language
 from churn_core.bundle.session import SharesGraph
-from churn_core.errors import SchemaError
 from churn_core.features import RawTable, field_value
 from churn_core.schemas import LanguageName, Reason, SchemaSpec
 
@@ -84,9 +83,7 @@ class Explainer:
         Raises:
             SchemaError: There are no sentences in this language.
         """
-        sentences = self._sentences.get(language)
-        if sentences is None:
-            raise SchemaError(f"there are no sentences in {language!r}; choose {' or '.join(LANGUAGES)}")
+        sentences = in_language(self._sentences, language)
         strongest: list[int] = np.argsort(-np.abs(shares), kind="stable")[:most].tolist()
         effects, numbers = shares.tolist(), values.tolist()  # Python's own are faster one by one
         reasons: list[Reason] = []

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from churn_core.bundle.actions import Adviser
 from churn_core.bundle.band import BandReader
 from churn_core.bundle.io import Bundle
 from churn_core.bundle.manifest import Manifest
-from churn_core.bundle.policy import DecisionPolicy, check_value_field
+from churn_core.bundle.policy import DecisionPolicy, check_costs
 from churn_core.bundle.reasons import Explainer, Shares, TabulatedShares
 from churn_core.bundle.sampling import SampledShares, average_customers
 from churn_core.bundle.session import Graph, SharesGraph
 from churn_core.errors import BundleError, FeatureError, ParamsError
 from churn_core.features import Encoder, RawReader, RawTable, derived_features, read_columns
 from churn_core.schemas import (
+    Action,
     ChurnPrediction,
     Customer,
     LanguageName,
@@ -63,6 +65,7 @@ class Scorer:
         shares = self._shares(bundle, threads)
         self._explainer = Explainer(manifest.schema_spec, shares, self._policy.costs.currency)
         self.base = self._explainer.base
+        self._adviser = Adviser(manifest.schema_spec, self._policy, self.probabilities)
         self.predict(manifest.schema_spec.example())
 
     def predict(
@@ -71,20 +74,22 @@ class Scorer:
         explain: bool = True,
         interval: bool = False,
         language: LanguageName = "en",
+        action: bool = False,
     ) -> ChurnPrediction:
         """The answer about one customer.
 
         Args:
             explain: Whether to give the strongest reasons.
             interval: Whether to say how sure the probability is.
-            language: Of the reasons' texts.
+            language: Of the texts of reasons and action.
+            action: Whether to look for what could keep the customer; it costs more than the score.
 
         Raises:
             InvalidCustomer: A mapping does not fit the schema.
             BundleError: An interval is asked for, and the bundle knows none.
             SchemaError: There are no texts in this language.
         """
-        return self.predict_many((customer,), explain, interval, language)[0]
+        return self.predict_many((customer,), explain, interval, language, action)[0]
 
     def predict_many(
         self,
@@ -92,11 +97,13 @@ class Scorer:
         explain: bool = False,
         interval: bool = False,
         language: LanguageName = "en",
+        action: bool = False,
     ) -> list[ChurnPrediction]:
         """Answers in the order of `customers`, computed at once.
 
         Args:
             interval: Whether to say how sure the probabilities are.
+            action: Whether to look for what could keep each customer.
 
         Raises:
             InvalidCustomer: One does not fit the schema.
@@ -108,10 +115,11 @@ class Scorer:
         matrix = self._encoder.encode(raw)
         probability = self._graph(matrix)
         reasons = self._reasons(raw, matrix, probability, language) if explain else repeat(())
+        actions = self._actions(raw, probability, language) if action else repeat(None)
         answers = [
-            self._answer(customer.customer_id, p, value, why)
-            for customer, p, value, why in zip(
-                valid, probability.tolist(), self._values(raw), reasons, strict=False
+            self._answer(customer.customer_id, p, value, why, what)
+            for customer, p, value, why, what in zip(
+                valid, probability.tolist(), self._values(raw), reasons, actions, strict=False
             )
         ]
         return self._with_intervals(answers) if interval else answers
@@ -174,6 +182,25 @@ class Scorer:
         matrix = self._encoder.encode(raw)
         return self._explainer.shares(raw, matrix, self._graph(matrix))
 
+    def action(self, customer: Customer | Mapping[str, Any], language: LanguageName = "en") -> Action:
+        """What could keep a customer, as far as past data can tell.
+
+        Raises:
+            InvalidCustomer: A mapping does not fit the schema.
+            SchemaError: There are no texts in this language.
+        """
+        raw = self._reader.read((self.customer_class.parse(customer),))
+        return next(self._actions(raw, self.probabilities(raw), language))
+
+    def _actions(
+        self, raw: RawTable, probability: NDArray[np.float32], language: LanguageName
+    ) -> Iterator[Action]:
+        # One by one: what each could become is a batch of its own, with the same bits in any company.
+        return (
+            self._adviser(row, p, value, language)
+            for row, p, value in zip(raw.values, probability.tolist(), self._values(raw), strict=True)
+        )
+
     def _reasons(
         self,
         raw: RawTable,
@@ -214,7 +241,12 @@ class Scorer:
         ]
 
     def _answer(
-        self, customer_id: str, probability: float, value: float | None, reasons: Sequence[Reason]
+        self,
+        customer_id: str,
+        probability: float,
+        value: float | None,
+        reasons: Sequence[Reason],
+        action: Action | None,
     ) -> ChurnPrediction:
         policy = self._policy
         threshold = float(policy.threshold_of(value))
@@ -226,13 +258,14 @@ class Scorer:
             threshold=threshold,
             expected_profit=policy.expected_profit(probability, value),
             reasons=tuple(reasons),
+            action=action,
             model=self.model,
         )
 
 
 def _policy(manifest: Manifest) -> DecisionPolicy:
     try:
-        check_value_field(manifest.decision.costs, manifest.schema_spec)
+        check_costs(manifest.decision.costs, manifest.schema_spec)
     except ParamsError as error:
         raise BundleError(f"the bundle's policy does not fit its schema: {error}") from None
     return manifest.decision

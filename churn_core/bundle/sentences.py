@@ -5,10 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+from churn_core.errors import SchemaError
 from churn_core.schemas import FieldSpec, LanguageName, SchemaSpec, Wording
 from churn_core.schemas.rules import Scalar
+from churn_core.schemas.spec import value_name
 
-__all__ = ["LANGUAGES", "Sentences"]
+__all__ = ["LANGUAGES", "Sentences", "in_language"]
+
+T = TypeVar("T")
 
 LANGUAGES: tuple[LanguageName, ...] = ("en", "es")
 
@@ -20,7 +27,19 @@ _VERBS = {
 _WORDS = {"en": ("no", "yes"), "es": ("no", "sí")}
 # Around what is named rather than told, where a schema does not say how to tell it.
 _QUOTES = {"en": "\N{LEFT DOUBLE QUOTATION MARK}{}\N{RIGHT DOUBLE QUOTATION MARK}", "es": "«{}»"}
+_INSTEAD = {"en": "{} instead of {}", "es": "{} en lugar de {}"}
 _SPANISH_MARKS = str.maketrans(",.", ".,")
+
+
+def in_language(texts: Mapping[str, T], language: str) -> T:
+    """What there is in a language.
+
+    Raises:
+        SchemaError: There is nothing.
+    """
+    if language not in texts:
+        raise SchemaError(f"there are no sentences in {language!r}; choose {' or '.join(LANGUAGES)}")
+    return texts[language]
 
 
 class Sentences:
@@ -46,6 +65,24 @@ class Sentences:
         subject = self._known[index].get(value) or self._numbered(self._fields[index], value)
         return subject + self._verbs[effect < 0]
 
+    def change(self, index: int, value: Scalar, becomes: Scalar) -> str:
+        """What changing a flag or category means, to be read within a sentence."""
+        field = self._fields[index]
+        told = self._wording(field).moves.get(value_name(becomes))
+        if told:
+            return told.replace("{}", _inner(self._known[index][value]))
+        old, new = (self._word(one) for one in (value, becomes))
+        quotes, instead = _QUOTES[self._language], _INSTEAD[self._language]
+        return instead.format(self._quoted(field, new), quotes.format(old))
+
+    def money(self, amount: float) -> str:
+        """An amount in the currency of the costs."""
+        return f"{self._marked(f'{amount:,.2f}')} {self._currency}"
+
+    def percent(self, share: float) -> str:
+        """A share to a tenth of a percent."""
+        return f"{self._marked(f'{100 * share:.1f}')} %"
+
     def _named(self, field: FieldSpec) -> dict[Scalar, str]:
         """The beginnings of all sentences about a flag or category."""
         if field.role == "numeric":
@@ -53,9 +90,9 @@ class Sentences:
         told = self._wording(field).subjects
         if field.role == "category":
             return {value: told.get(value) or self._quoted(field, value) for value in field.values}
-        words = dict(zip(("false", "true"), _WORDS[self._language], strict=True))
         return {
-            value == "true": told.get(value) or self._quoted(field, word) for value, word in words.items()
+            value: told.get(value_name(value)) or self._quoted(field, self._word(value))
+            for value in (False, True)
         }
 
     def _numbered(self, field: FieldSpec, value: Scalar) -> str:
@@ -69,14 +106,18 @@ class Sentences:
 
     def _number(self, field: FieldSpec, value: float) -> str:
         if field.unit == "currency":
-            text = f"{value:,.2f}"
-        elif field.integer or value == int(value):
+            return self.money(value)
+        if field.integer or value == int(value):
             text = f"{int(value):,}"
         else:
             text = f"{value:,.2f}" if abs(value) >= 1 else f"{value:.3g}"
-        if self._language == "es":
-            text = text.translate(_SPANISH_MARKS)
-        return f"{text} {self._currency}" if field.unit == "currency" else text
+        return self._marked(text)
+
+    def _marked(self, number: str) -> str:
+        return number.translate(_SPANISH_MARKS) if self._language == "es" else number
+
+    def _word(self, value: Scalar) -> str:
+        return _WORDS[self._language][value] if isinstance(value, bool) else str(value)
 
     def _wording(self, field: FieldSpec) -> Wording:
         return field.texts.get(self._language, Wording())
@@ -84,3 +125,9 @@ class Sentences:
     def _quoted(self, field: FieldSpec, value: str) -> str:
         description = self._wording(field).description or field.description
         return _QUOTES[self._language].format(f"{description}: {value}")
+
+
+def _inner(subject: str) -> str:
+    """The beginning of a sentence as it reads within one; abbreviations keep their capitals."""
+    first = subject[:1] if subject[1:2].isupper() else subject[:1].lower()
+    return (first + subject[1:]).rstrip(",")

@@ -26,12 +26,12 @@ def bundle() -> None:
 )
 def export(ref: str, out: Path) -> None:
     """Copy a verified bundle into a folder."""
-    from churn_core.bundle import open_bundle, read_bundle, write_bundle
+    from churn_core.bundle import copy_bundle, open_bundle, read_bundle
 
     found = open_bundle(ref)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BundleError(f"{out} is in the way: give a folder that is empty or does not exist")
-    write_bundle(out, found.manifest, found.graph, found.reasons)
+    copy_bundle(found, out)
     click.echo(f"{out}: {read_bundle(out).manifest.digest}")
 
 

@@ -36,6 +36,7 @@ def schema(name: str, form: str | None) -> None:
         print_table(("field", "kind", "allowed", "meaning", "also read as"), field_rows(spec))
         click.echo(f"\nlabel: {spec.label.name} ({spec.label.allowed})")
         _echo_list("rules", [str(rule) for rule in spec.rules])
+        _echo_list("moves", [f"{field.name}: {move}" for field in spec.fields for move in field.moves])
         click.echo(f"fingerprint: {spec.fingerprint}")
 
 

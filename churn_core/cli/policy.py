@@ -52,7 +52,7 @@ def set_policy(arguments: tuple[str, ...], out: Path, as_json: bool) -> None:
     KEY is a key of `costs` in params.yaml, such as offer_cost=15. Nothing is trained; gate and
     promotion treat the result as a new candidate.
     """
-    from churn_core.bundle import open_bundle, with_policy, write_bundle
+    from churn_core.bundle import copy_bundle, open_bundle, with_policy
     from churn_core.params import changed_costs
 
     ref, changes = _split(arguments)
@@ -61,7 +61,7 @@ def set_policy(arguments: tuple[str, ...], out: Path, as_json: bool) -> None:
     if new is old:
         raise ParamsError(f"the policy of {ref} is so already: nothing would change")
     _check_free(out)
-    _print(write_bundle(out, new.manifest, new.graph), as_json)
+    _print(copy_bundle(new, out), as_json)
 
 
 def _split(arguments: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

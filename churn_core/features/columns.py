@@ -18,7 +18,7 @@ from churn_core.features.raw import RawTable
 from churn_core.schemas import Condition, FieldProblem, Implies, SchemaSpec
 from churn_core.schemas.spec import FieldSpec
 
-__all__ = ["ReadColumns", "read_columns"]
+__all__ = ["ReadColumns", "read_columns", "rule_holds"]
 
 # A column's numbers, and which rows hold an allowed value.
 _Read = tuple[NDArray[np.float64], NDArray[np.bool_]]
@@ -61,7 +61,7 @@ def read_columns(spec: SchemaSpec, columns: Any) -> ReadColumns:
     raw = RawTable(spec, values)
     for rule in spec.rules:
         if isinstance(rule, Implies):
-            broken = valid & ~_rule_holds(rule, raw)
+            broken = valid & ~rule_holds(rule, raw)
             faults.append((FieldProblem(rule.then.field, "contradicts another field", str(rule)), broken))
     for _, bad in faults:
         valid &= ~bad
@@ -155,7 +155,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
-def _rule_holds(rule: Implies, raw: RawTable) -> NDArray[np.bool_]:
+def rule_holds(rule: Implies, raw: RawTable) -> NDArray[np.bool_]:
+    """Which rows keep a rule, bool `[rows]`."""
     premise, conclusion = _holds(rule.when, raw), _holds(rule.then, raw)
     return premise == conclusion if rule.both_ways else conclusion | ~premise
 

@@ -56,7 +56,12 @@ def _revive(text: str, values: dict[str, Any]) -> Customer:
 
 
 def _annotation(field: FieldSpec) -> Any:
-    common: dict[str, Any] = {"example": field.example, "columns": field.columns, "texts": field.texts}
+    common: dict[str, Any] = {
+        "example": field.example,
+        "columns": field.columns,
+        "texts": field.texts,
+        "moves": field.moves,
+    }
     role: Role
     if field.role == "numeric":
         kind: Any = int if field.integer else float

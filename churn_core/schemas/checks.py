@@ -14,7 +14,7 @@ from keyword import iskeyword
 from churn_core.errors import SchemaError
 from churn_core.schemas.columns import column_key
 from churn_core.schemas.rules import BlankMeans, Condition, broken_rules
-from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
+from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec, value_name
 from churn_core.schemas.values import value_key
 
 __all__ = ["check_spec"]
@@ -23,6 +23,8 @@ _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # Columns of prepared data that are neither fields nor label.
 _RESERVED = ("customer_id", "split")
+# All sets of a few moves are tried for a customer: with these, some 40,000 at the very most.
+_MOST_MOVES = 64
 
 
 def check_spec(spec: SchemaSpec, taken: Iterable[str] = ()) -> None:
@@ -37,6 +39,8 @@ def check_spec(spec: SchemaSpec, taken: Iterable[str] = ()) -> None:
     reserved = {*_RESERVED, *taken}
     faults = [*_names(spec, reserved), *_label(spec.label, reserved)]
     faults += [fault for field in spec.fields for fault in _field(field)]
+    if sum(len(field.moves) for field in spec.fields) > _MOST_MOVES:
+        faults.append(f"there are more than {_MOST_MOVES} moves")
     # The rest speaks of fields, so it is only worth reading when those are sound.
     if not faults:
         faults = [*_columns(spec), *_slices(spec), *_rules(spec)]
@@ -118,6 +122,7 @@ def _values(field: FieldSpec) -> Iterator[str]:
     if not all(field.allows(value) for value in field.spellings.values()):
         yield "has spellings that lead to values it does not have"
     yield from _texts(field)
+    yield from _moves(field)
     for column in field.columns:
         if not all(field.allows(value) for value in column.values.values()):
             yield f"has a column {column.name!r} whose values lead to values it does not have"
@@ -126,11 +131,30 @@ def _values(field: FieldSpec) -> Iterator[str]:
 def _texts(field: FieldSpec) -> Iterator[str]:
     """Sentences must begin with something, and speak of values that the field can have."""
     for language, wording in field.texts.items():
-        for value, subject in wording.subjects.items():
-            if not subject.strip():
+        for value, text in (*wording.subjects.items(), *wording.moves.items()):
+            if not text.strip():
                 yield f"has an empty text in {language!r}"
             if not _is_spoken_of(field, value):
                 yield f"has a text in {language!r} for {value!r}, which it cannot be"
+
+
+def _moves(field: FieldSpec) -> Iterator[str]:
+    """At most one move leads from one value to another, and never to the same."""
+    if field.moves and field.role == "numeric":
+        yield "is numeric and cannot have moves"
+        return
+    for place, move in enumerate(field.moves):
+        name = value_name(move.to)
+        if not all(field.allows(value) for value in (move.to, *move.origins)):
+            yield f"has a move to {name!r} that speaks of values it does not have"
+        elif move.to in move.origins:
+            yield f"has a move from {name!r} to itself"
+        if not (math.isfinite(move.cost) and move.cost >= 0):
+            yield f"has a move to {name!r} whose cost is not a number from 0"
+        for other in field.moves[:place]:
+            both = not move.origins or not other.origins or set(move.origins) & set(other.origins)
+            if other.to == move.to and both:
+                yield f"has two moves to {name!r} from the same value"
 
 
 def _is_spoken_of(field: FieldSpec, value: str) -> bool:

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from churn_core.errors import SchemaError
 from churn_core.schemas.rules import Scalar
-from churn_core.schemas.spec import FieldSpec, FileColumn, LanguageName, Wording
+from churn_core.schemas.spec import FieldSpec, FileColumn, LanguageName, Move, Wording
 
 __all__ = ["Category", "Flag", "Numeric", "Role"]
 
@@ -34,12 +34,14 @@ class Role(GroupedMetadata):
             `MonthlyCharges` needs no mention beside `monthly_charges`. A `FileColumn` also
             translates that column's values.
         texts: How sentences about customers speak of the field, by language (`en`, `es`).
+        moves: Changes that the company can offer; numbers have none.
     """
 
     description: str = field(kw_only=False)
     example: Scalar
     columns: tuple[str | FileColumn, ...] = ()
     texts: Mapping[LanguageName, Wording] = field(default_factory=dict[LanguageName, Wording])
+    moves: tuple[Move, ...] = ()
 
     def __iter__(self) -> Iterator[object]:
         yield Field(description=self.description, examples=[self.example], **self._constraints())
@@ -63,6 +65,7 @@ class Role(GroupedMetadata):
             "example": self.example,
             "columns": columns,
             "texts": dict(self.texts),
+            "moves": self.moves,
         }
 
 

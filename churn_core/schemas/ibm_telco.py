@@ -8,7 +8,7 @@ from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
-from churn_core.schemas.spec import FileColumn, LabelSpec, SliceSpec
+from churn_core.schemas.spec import FileColumn, LabelSpec, Move, SliceSpec
 
 __all__ = ["IbmTelcoCustomer"]
 
@@ -23,6 +23,17 @@ _ADD_ONS = (
     "streaming_tv",
     "streaming_movies",
 )
+# What moves cost is a placeholder: `costs.moves` in params.yaml says what they cost a company.
+_GIVEN = (Move(to="Yes", origins=("No",), cost=15),)
+_LONGER = (
+    Move(to="One year", origins=("Month-to-month",), cost=10),
+    Move(to="Two year", origins=("Month-to-month", "One year"), cost=20),
+)
+_AUTOMATIC = tuple(
+    Move(to=way, origins=("Electronic check", "Mailed check"), cost=5)
+    for way in ("Bank transfer (automatic)", "Credit card (automatic)")
+)
+_BILLS = (Move(to=True, cost=1), Move(to=False, cost=6))
 _NO_INTERNET = Condition(field="internet_service", values=("No",))
 
 
@@ -96,7 +107,10 @@ class IbmTelcoCustomer(
     online_security: Annotated[
         AddOn,
         Category(
-            "Has online security", example="No", texts=say.add_on("online security", "seguridad en línea")
+            "Has online security",
+            example="No",
+            texts=say.add_on("online security", "seguridad en línea"),
+            moves=_GIVEN,
         ),
     ]
     online_backup: Annotated[
@@ -105,6 +119,7 @@ class IbmTelcoCustomer(
             "Has online backup",
             example="Yes",
             texts=say.add_on("online backup", "copia de seguridad en línea"),
+            moves=_GIVEN,
         ),
     ]
     device_protection: Annotated[
@@ -113,12 +128,16 @@ class IbmTelcoCustomer(
             "Has device protection",
             example="No",
             texts=say.add_on("device protection", "protección de dispositivos"),
+            moves=_GIVEN,
         ),
     ]
     tech_support: Annotated[
         AddOn,
         Category(
-            "Has technical support", example="No", texts=say.add_on("technical support", "soporte técnico")
+            "Has technical support",
+            example="No",
+            texts=say.add_on("technical support", "soporte técnico"),
+            moves=_GIVEN,
         ),
     ]
     streaming_tv: Annotated[
@@ -127,18 +146,29 @@ class IbmTelcoCustomer(
             "Streams television",
             example="Yes",
             texts=say.add_on("television streaming", "televisión en streaming"),
+            moves=_GIVEN,
         ),
     ]
     streaming_movies: Annotated[
         AddOn,
-        Category("Streams films", example="No", texts=say.add_on("film streaming", "cine en streaming")),
+        Category(
+            "Streams films",
+            example="No",
+            texts=say.add_on("film streaming", "cine en streaming"),
+            moves=_GIVEN,
+        ),
     ]
     contract: Annotated[
         Contract,
-        Category("Contract term", example="Month-to-month", texts=say.contract(*get_args(Contract))),
+        Category(
+            "Contract term",
+            example="Month-to-month",
+            texts=say.contract(*get_args(Contract)),
+            moves=_LONGER,
+        ),
     ]
     paperless_billing: Annotated[
-        bool, Flag("Receives bills without paper", example=True, texts=say.PAPERLESS)
+        bool, Flag("Receives bills without paper", example=True, texts=say.PAPERLESS, moves=_BILLS)
     ]
     payment_method: Annotated[
         Payment,
@@ -150,6 +180,7 @@ class IbmTelcoCustomer(
                 "Credit card": "Credit card (automatic)",
             },
             texts=say.payment(*get_args(Payment)),
+            moves=_AUTOMATIC,
         ),
     ]
     monthly_charges: Annotated[

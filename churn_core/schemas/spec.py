@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StrictInt, StrictStr
 
 from churn_core.errors import SchemaError
-from churn_core.schemas.rules import BlankMeans, Frozen, Implies, Scalar
+from churn_core.schemas.rules import BlankMeans, Frozen, Implies, Scalar, added
 
 __all__ = [
     "CUSTOMER_ID_PATTERN",
@@ -19,11 +19,13 @@ __all__ = [
     "FileColumn",
     "LabelSpec",
     "LanguageName",
+    "Move",
     "RoleName",
     "Rule",
     "SchemaSpec",
     "SliceSpec",
     "Wording",
+    "value_name",
 ]
 
 # Control characters have no place in a name, and break logs, CSV files and databases.
@@ -34,7 +36,7 @@ LanguageName = Literal["en", "es"]
 Rule = Annotated[Implies | BlankMeans, Field(discriminator="kind")]
 
 # What people may reword, and how files may spell it, without making a model incompatible.
-_DOCUMENTATION = {"description", "unit", "example", "columns", "spellings", "texts"}
+_DOCUMENTATION = {"description", "unit", "example", "columns", "spellings", "texts", "moves"}
 
 
 class FileColumn(Frozen):
@@ -56,10 +58,36 @@ class Wording(Frozen):
         subjects: What a sentence can begin with, `A monthly contract`, by value: a category's
             value, `true` or `false`, a number; the empty key stands for all other numbers, and
             `{}` in its text for the number.
+        moves: What making a move means, `moving from {} to a two-year contract`, by the value moved
+            to; `{}` stands for the subject of the value moved from.
     """
 
     description: str = ""
     subjects: dict[str, str] = {}
+    moves: dict[str, str] = added({})
+
+
+class Move(Frozen):
+    """A change of a flag or category that the company can offer a customer.
+
+    Attributes:
+        to: The value that the field then has.
+        origins: From which values; empty for every other one.
+        cost: What the change costs the company for a customer who accepts, in the currency of the
+            costs. `costs.moves` in `params.yaml` wins.
+    """
+
+    to: Scalar
+    origins: tuple[Scalar, ...] = ()
+    cost: float = 0.0
+
+    def starts_from(self, value: Scalar) -> bool:
+        """Whether a customer with this value can make the move."""
+        return value != self.to and (not self.origins or value in self.origins)
+
+    def __str__(self) -> str:
+        origins = " or ".join(map(value_name, self.origins)) or "any other"
+        return f"{value_name(self.to)} from {origins}, at {self.cost:g}"
 
 
 class FieldSpec(Frozen):
@@ -72,6 +100,7 @@ class FieldSpec(Frozen):
         columns: Other names of the column in files.
         spellings: Other spellings of a category's values in files.
         texts: How sentences speak of it, by language.
+        moves: Changes that the company can offer.
     """
 
     name: str
@@ -86,6 +115,7 @@ class FieldSpec(Frozen):
     columns: tuple[FileColumn, ...] = ()
     spellings: dict[str, str] = {}
     texts: dict[LanguageName, Wording] = {}
+    moves: tuple[Move, ...] = added(())
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -212,6 +242,11 @@ class SchemaSpec(Frozen):
         """A checked copy; unlike pydantic's own, it does not keep what was cached."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return self.model_validate({**values, **(update or {})})
+
+
+def value_name(value: Scalar) -> str:
+    """A value as the key of a mapping: texts of a schema and costs of moves are by such keys."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _canonical(content: object) -> str:

@@ -8,13 +8,22 @@ from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
-from churn_core.schemas.spec import LabelSpec, SliceSpec
+from churn_core.schemas.spec import LabelSpec, Move, SliceSpec
 
 __all__ = ["TelcoVisionCustomer"]
 
 
 Contract = Literal["Month-to-Month", "One year", "Two year"]
 Payment = Literal["Bank transfer", "Credit card", "Electronic check", "Mailed check"]
+# What moves cost is a placeholder: `costs.moves` in params.yaml says what they cost a company.
+_LONGER = (
+    Move(to="One year", origins=("Month-to-Month",), cost=10),
+    Move(to="Two year", origins=("Month-to-Month", "One year"), cost=20),
+)
+_AUTOMATIC = tuple(
+    Move(to=way, origins=("Electronic check", "Mailed check"), cost=5)
+    for way in ("Bank transfer", "Credit card")
+)
 
 
 class TelcoVisionCustomer(
@@ -56,6 +65,7 @@ class TelcoVisionCustomer(
             example="Month-to-Month",
             columns=("contract",),
             texts=say.contract(*get_args(Contract)),
+            moves=_LONGER,
         ),
     ]
     tenure_months: Annotated[
@@ -99,5 +109,6 @@ class TelcoVisionCustomer(
                 "Credit card (automatic)": "Credit card",
             },
             texts=say.payment(*get_args(Payment)),
+            moves=_AUTOMATIC,
         ),
     ]

@@ -28,13 +28,21 @@ __all__ = [
 ]
 
 Words = Mapping[LanguageName, Wording]
+Pairs = Mapping[str, tuple[str, str]]
 
 
-def words(spanish: str, subjects: Mapping[str, tuple[str, str]]) -> Words:
-    """The Spanish description, and for each value how English and Spanish sentences begin."""
+def words(spanish: str, subjects: Pairs, moves: Pairs = {}) -> Words:  # noqa: B006 nobody writes to it
+    """The Spanish description, and texts in English and Spanish.
+
+    Args:
+        subjects: For each value, how sentences begin.
+        moves: For each value that a move leads to, what it means.
+    """
+    english, spoken = ({value: pair[0] for value, pair in pairs.items()} for pairs in (subjects, moves))
+    sujetos, cambios = ({value: pair[1] for value, pair in pairs.items()} for pairs in (subjects, moves))
     return {
-        "en": Wording(subjects={value: pair[0] for value, pair in subjects.items()}),
-        "es": Wording(description=spanish, subjects={value: pair[1] for value, pair in subjects.items()}),
+        "en": Wording(subjects=english, moves=spoken),
+        "es": Wording(description=spanish, subjects=sujetos, moves=cambios),
     }
 
 
@@ -50,6 +58,7 @@ def add_on(english: str, spanish: str) -> Words:
                 f"No tener internet ni, por tanto, {spanish}",
             ),
         },
+        {"Yes": (f"adding {english}", f"añadir {spanish}")},
     )
 
 
@@ -130,11 +139,19 @@ _CONTRACTS = {
     "One year": ("A one-year contract", "Un contrato de un año"),
     "Two year": ("A two-year contract", "Un contrato de dos años"),
 }
+_LONGER = {
+    "One year": ("moving from {} to a one-year contract", "pasar de {} a un contrato de un año"),
+    "Two year": ("moving from {} to a two-year contract", "pasar de {} a un contrato de dos años"),
+}
 PAPERLESS = words(
     "Recibe facturas sin papel",
     {
         "true": ("Receiving bills without paper", "Recibir facturas sin papel"),
         "false": ("Receiving bills on paper", "Recibir facturas en papel"),
+    },
+    {
+        "true": ("receiving bills without paper", "recibir facturas sin papel"),
+        "false": ("receiving bills on paper", "recibir facturas en papel"),
     },
 )
 _PAYMENTS = {
@@ -152,9 +169,11 @@ TOTAL = words(
 def contract(*values: str) -> Words:
     """Contract terms, as a schema spells them."""
     known = {key.casefold(): pair for key, pair in _CONTRACTS.items()}
-    return words("Duración del contrato", {value: known[value.casefold()] for value in values})
+    return words("Duración del contrato", {value: known[value.casefold()] for value in values}, _LONGER)
 
 
 def payment(*values: str) -> Words:
     """Ways to pay, as a schema spells them."""
-    return words("Forma de pago", {value: _PAYMENTS[value.removesuffix(" (automatic)")] for value in values})
+    subjects = {value: _PAYMENTS[value.removesuffix(" (automatic)")] for value in values}
+    moves = {value: (pair[0].lower(), pair[1].lower()) for value, pair in subjects.items()}
+    return words("Forma de pago", subjects, moves)

@@ -90,6 +90,7 @@ def _schema(plugin: Any, name: str) -> None:
     _must(not undescribed, f"fields without a description: {', '.join(undescribed)}")
     made = customer_class(SchemaSpec.model_validate_json(spec.model_dump_json()))
     _must(made.spec == spec, "the schema changes when it travels in a bundle")
+    _moves(spec)
     quick = settings(max_examples=25, phases=[Phase.generate], database=None, derandomize=True, deadline=None)
 
     @quick
@@ -107,6 +108,18 @@ def _schema(plugin: Any, name: str) -> None:
             _must(reader.read(row).customer == expected, "a known spelling in a file is not understood")
 
     holds()
+
+
+def _moves(spec: SchemaSpec) -> None:
+    from churn_core.testing.solver import Choices
+
+    choices = Choices(spec, {})
+    for field in spec.fields:
+        possible = choices.possible(field.name) if field.name in choices.names else None
+        for move in field.moves:
+            ends = (move.to, *move.origins)
+            lost = [value for value in ends if possible is not None and value not in possible]
+            _must(not lost, f"no valid customer can make the move of {field.name!r}: {move}")
 
 
 def _dataset(dataset: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from churn_core import __version__
-from churn_core.bundle import Bundle, write_bundle
+from churn_core.bundle import Bundle, copy_bundle
 from churn_core.schemas import FieldSpec, SchemaSpec
 
 __all__ = ["save_model"]
@@ -30,7 +30,7 @@ def save_model(bundle: Bundle, folder: Path) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         # MLflow names the copy after its source, and the store looks for `data/bundle`.
-        data = write_bundle(Path(scratch) / "bundle", bundle.manifest, bundle.graph).folder
+        data = copy_bundle(bundle, Path(scratch) / "bundle").folder
         mlflow.pyfunc.save_model(
             path=str(folder),
             loader_module=_LOADER,

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from churn_core import registry
 from churn_core.bundle.io import Bundle, write_bundle
 from churn_core.bundle.manifest import DerivedRef, Interval, Manifest, MemberRef
-from churn_core.bundle.policy import check_value_field, decision_policy
+from churn_core.bundle.policy import check_costs, decision_policy
 from churn_core.errors import TrainingError
 from churn_core.features import Encoder, derived_features, read_columns, reference
 from churn_core.gate.bootstrap import bootstrap
@@ -52,7 +52,7 @@ def train(params: Params, root: Path, progress: Progress) -> Bundle:
     """See `churn_core.train.run`."""
     spec: SchemaSpec = registry.get("schemas", params.schema_name).spec
     trainer = registry.get("trainers", params.train.trainer)()
-    check_value_field(params.costs, spec)
+    check_costs(params.costs, spec)
     encoder = Encoder(spec, derived_features(params.features.derived))
     prepared = load_prepared(root, spec, params)
     for folder in (root / CANDIDATE.parent, root / LEADERBOARD.parent):

@@ -152,6 +152,9 @@ def test_training_refuses_such_a_field_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match="'fee' is not a numeric field of the schema: age, tenure_months"):
         run(project.params.model_copy(update={"costs": costs}), project.root)
     assert not (tmp_path / "models").exists()
+    costs = CostParams(moves={"contract": {"One year": 20}})  # the schema calls it contract_type
+    with pytest.raises(ParamsError, match="field 'contract' has no move to 'One year'"):
+        run(project.params.model_copy(update={"costs": costs}), project.root)
 
 
 def test_training_takes_values_from_the_data(tmp_path: Path) -> None:

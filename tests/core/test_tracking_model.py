@@ -17,13 +17,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn_core.bundle import Scorer, read_bundle
+from churn_core.bundle import Scorer, copy_bundle, read_bundle, with_policy
 from churn_core.features import read_columns
+from churn_core.params import CostParams
 from churn_core.schemas import IbmTelcoCustomer
 from churn_core.tracking.model import save_model
 from churn_core.train.synth import draw
 from tests.support.bundles import logistic_bundle
 from tests.support.java import java_environment
+from tests.support.reasons import PhoneCustomer, member, phone_bundle
 from tests.support.servers import mlflow_process
 
 ROOT = Path(__file__).parents[2]
@@ -206,3 +208,13 @@ def test_spark_columns_are_answered(
     for kind in ([row["all"]["churn_probability"] for row in rows], [row["only"] for row in rows]):
         np.testing.assert_array_equal([np.nan if one is None else one for one in kind], expected)
     assert [row["all"]["error"] for row in rows] == ["", "", WRONG, *[""] * 37]
+
+
+def test_tables_of_reasons_travel_with_the_model(tmp_path: Path) -> None:
+    bundle = phone_bundle(tmp_path / "trained", [member("lr")])
+    changed = with_policy(bundle, CostParams(offer_cost=40))
+    save_model(changed, tmp_path / "model")
+    saved = read_bundle(tmp_path / "model/data/bundle")
+    assert saved.reasons == copy_bundle(changed, tmp_path / "copy").reasons == bundle.reasons != b""
+    customer = PhoneCustomer.spec.example()
+    assert Scorer(saved).explain(customer) == Scorer(bundle).explain(customer)
