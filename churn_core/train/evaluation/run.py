@@ -26,6 +26,7 @@ from churn_core.train.evaluation.figures import draw, drawable
 from churn_core.train.evaluation.holdout import CANDIDATE, Holdout, open_holdout
 from churn_core.train.evaluation.importance import importance
 from churn_core.train.evaluation.numbers import METRICS_FILE, Numbers
+from churn_core.train.evaluation.offers import offers
 from churn_core.train.evaluation.style import to_png, to_svg
 from churn_core.train.evaluation.tables import deciles, headline, metrics_content, risk_levels, slices
 
@@ -127,6 +128,7 @@ def measure(scorer: Scorer, holdout: Holdout) -> Numbers:
         "slices": slices(holdout.raw, labels, probabilities, policy, values),
         "importance": importance(holdout.raw, labels, scorer.probabilities),
         **drivers(scorer, holdout.raw),
+        "offers": offers(scorer, holdout.raw, probabilities, values),
     }
     return Numbers(metrics, tables)
 

@@ -85,6 +85,7 @@ def render(
     sources = Sources(_files(manifest, numbers, leaderboard, rejects), metrics["currency"], marked)
     featured = sentences.featured(tables["given"])
     context: dict[str, Any] = {
+        "asked": sum(row["customers"] for row in tables["offers"]),
         "acceptance": share(policy.acceptance),
         "at": f"plots/given.json#{featured}",
         "bounds": sources.bounds,
