@@ -52,8 +52,9 @@ def capacity(
                 "cost": rounded(chosen.cost, 2),
                 "churners": left,
                 "gain": rounded(left / labels.sum()) if labels.any() else None,
-                **{"hit_rate": rounded(left / calls) if calls else None},
-                **{"hit_rate_low": rounded(low), "hit_rate_high": rounded(high)},
+                "hit_rate": rounded(left / calls) if calls else None,
+                "hit_rate_low": rounded(low),
+                "hit_rate_high": rounded(high),
                 "lift": rounded(left / calls / rate) if calls and rate else None,
             }
         )

@@ -40,7 +40,7 @@ def drivers(scorer: Scorer, raw: RawTable, seed: int = 0) -> dict[str, Rows]:
     Of a large hold-out, 20,000 customers drawn by `seed` are used.
     """
     if scorer.bundle.reasons is None:
-        return dict.fromkeys(DRIVERS, [])
+        return {name: [] for name in DRIVERS}
     generator = np.random.default_rng(seed)
     raw = _some(raw, _MOST_ROWS, generator)
     shares = scorer.shares(raw)

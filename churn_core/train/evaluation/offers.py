@@ -19,6 +19,7 @@ __all__ = ["offers"]
 
 _ASKED = 200  # one customer takes about a millisecond
 _LISTED = 8
+_WORDS = {"true": "yes", "false": "no"}
 
 
 def offers(
@@ -54,15 +55,19 @@ def offers(
 def _customers(raw: RawTable, chosen: NDArray[np.intp]) -> list[dict[str, Any]]:
     """Customers as they are asked about."""
     return [
-        {"customer_id": "hold-out", **{f.name: field_value(f, v) for f, v in zip(raw.spec.fields, row, strict=True)}}
+        {
+            "customer_id": "hold-out",
+            **{f.name: field_value(f, v) for f, v in zip(raw.spec.fields, row, strict=True)},
+        }
         for row in raw.values[chosen].tolist()
     ]
 
 
 def _change(spec: SchemaSpec, answer: ChurnPrediction) -> str:
     changes = answer.action.changes if answer.action else ()
-    named = (f"{spec.field(one.feature).description}: {value_name(one.becomes)}" for one in changes)
-    return " + ".join(named)
+    values = [value_name(one.becomes) for one in changes]
+    names = [spec.field(one.feature).description for one in changes]
+    return " + ".join(f"{name}: {_WORDS.get(to, to)}" for name, to in zip(names, values, strict=True))
 
 
 def _row(name: str, answers: list[ChurnPrediction]) -> dict[str, Any]:

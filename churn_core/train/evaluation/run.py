@@ -71,8 +71,8 @@ class Evaluation:
 def evaluate(params: Params, root: str | Path = ".", progress: Progress | None = None) -> Evaluation:
     """Evaluate `models/candidate` on the hold-out, as it will be served.
 
-    Writes `metrics/metrics.json`, `plots/*.json`, `figures/*.png`, `predictions.parquet` and
-    `report.html` below `outputs/`. The same bundle, data and leaderboard give the same bytes.
+    Writes `metrics/metrics.json`, `plots/*.json`, `figures/*.png`, `predictions.parquet`,
+    `report.html` and `report.md` below `outputs/`. The same bundle, data and leaderboard give the same bytes.
 
     Args:
         root: The project's folder.

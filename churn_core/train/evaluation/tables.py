@@ -202,9 +202,7 @@ def slices(
     return rows
 
 
-def _share_of(
-    chosen: NDArray[np.bool_], members: NDArray[np.bool_], name: str
-) -> dict[str, float | None]:
+def _share_of(chosen: NDArray[np.bool_], members: NDArray[np.bool_], name: str) -> dict[str, float | None]:
     """The share of the members who are chosen, with Wilson's interval."""
     found, of = int(chosen[members].sum()), int(members.sum())
     low, high = wilson(found, of)

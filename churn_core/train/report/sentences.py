@@ -34,7 +34,7 @@ MEANINGS = {
 }
 
 USES = (
-    "Rank existing customers by their risk of leaving, and decide whom a retention team contacts with an offer.",
+    "Rank existing customers by their risk of leaving, and decide to whom a retention team makes an offer.",
     "Weigh a campaign beforehand: what so many calls are expected to bring under the costs of the policy.",
     "Tell the person who calls what the score rests on. People decide what is said and offered.",
 )
@@ -47,14 +47,21 @@ OUT_OF_SCOPE = (
 )
 
 LIMITS = (
-    "The customers of the test were drawn at random from the same data, not from a later time. How fast the model "
-    "ages is not measured here: watch its inputs and outcomes, and test it again when offers or competitors change.",
+    (
+        "The customers of the test were drawn at random from the same data, not from a later time. How fast the "
+        "model ages is not measured here: watch inputs and outcomes, and test it again when offers or "
+        "competitors change."
+    ),
     "Importance and reasons are associations between fields and the score. They are no proof of cause.",
-    "That a called customer accepts and stays is an assumption of the policy which this data cannot confirm. A trial "
-    "with a control group that is not called can.",
+    (
+        "That a called customer accepts and stays is an assumption of the policy which this data cannot "
+        "confirm. A trial with a control group that is not called can."
+    ),
     "In small groups intervals are wide. No difference shown is not proof of equal treatment.",
-    "The highest profits (MPC, EMPC) are chosen on the very customers that they are measured on, and so a little "
-    "too high; the profit at the bundle's own threshold is not.",
+    (
+        "The highest profits (MPC, EMPC) are chosen on the very customers that they are measured on, and so "
+        "a little too high; the profit at the bundle's own threshold is not."
+    ),
 )
 
 # Sections of a model card (Mitchell et al. 2019) and where this report has them.
@@ -94,8 +101,8 @@ def calibration(metrics: Mapping[str, Any]) -> Verdict:
         return Verdict(f"The probabilities should be read with care: {' and '.join(found)}")
     if metrics["spiegelhalter_p"] < 0.05:
         return Verdict(
-            "The probabilities deviate from what happened by more than chance explains, though neither too high "
-            "nor too low throughout"
+            "The probabilities deviate from what happened by more than chance explains, though neither too "
+            "high nor too low throughout"
         )
     return Verdict("The probabilities can be taken at their word: the test finds no fault in them")
 

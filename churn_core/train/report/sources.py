@@ -65,7 +65,9 @@ class Sources:
         mark = '<data value="{}" data-from="{}"{}>{}</data>'
         return Markup(mark).format(f"{value!r}", source, Markup(scale), text.replace(" ", "\u00a0"))  # noqa: S704
 
-    def bounds(self, source: str, form: str = "number", *rest: Any, times: float = 1.0, name: str = "") -> str:
+    def bounds(
+        self, source: str, form: str = "number", *rest: Any, times: float = 1.0, name: str = ""
+    ) -> str:
         """The interval beside a number: `8.89 to 11.66`, `82 to 87 %`.
 
         Args:
