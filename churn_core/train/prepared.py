@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +21,7 @@ from churn_core.schemas import SchemaSpec
 __all__ = ["PREPARED", "Origin", "Part", "Prepared", "customer_schema", "load_prepared", "write_prepared"]
 
 PREPARED = Path("data/prepared/customers.parquet")
+_COMPUTE: Any = pc  # its functions are made when it is imported
 _FINGERPRINT, _ORIGIN = b"churn.schema_fingerprint", b"churn.origin"
 _TYPES = {"category": pa.string(), "flag": pa.bool_(), "numeric": pa.float64()}
 
@@ -104,7 +105,7 @@ class Prepared:
         # `read_table` with its filters imports pandas, which takes a second.
         with pq.ParquetFile(self.path) as file:
             table = file.read([*columns, "split"])
-        return table.filter(pc.match_like(table["split"], side)).select(columns)
+        return table.filter(_COMPUTE.match_like(table["split"], side)).select(columns)
 
 
 def load_prepared(root: Path, spec: SchemaSpec, params: Params | None = None) -> Prepared:

@@ -48,8 +48,8 @@ OUT_OF_SCOPE = (
 
 LIMITS = (
     (
-        "The customers of the test were drawn at random from the same data, not from a later time. How fast the "
-        "model ages is not measured here: watch inputs and outcomes, and test it again when offers or "
+        "The customers of the test were drawn at random from the same data, not from a later time. How fast "
+        "the model ages is not measured here: watch inputs and outcomes, and test it again when offers or "
         "competitors change."
     ),
     "Importance and reasons are associations between fields and the score. They are no proof of cause.",
