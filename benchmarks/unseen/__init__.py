@@ -142,21 +142,22 @@ def _reference(
 
 def _print(results: list[Result], holdout: float) -> None:
     names = list(dict.fromkeys(one["name"] for one in results))
-    columns = {
-        name: {
-            key: np.array([one[key] for one in results if one["name"] == name]) for key in (*SHOWN, "seconds")
-        }
-        for name in names
-    }
-    for name, own in columns.items():
+    for name in names:
+        own = {key: _column(results, name, key) for key in (*SHOWN, "seconds")}
         cells = [f"{metric} {own[metric].mean():.4f} ± {_error(own[metric]):.4f}" for metric in SHOWN]
         print(f"{name:10} " + "   ".join(cells) + f"   {np.median(own['seconds']):4.0f} s")
     for ours in (name for name in names if name in TRAINERS):
         for other in (name for name in names if name not in TRAINERS):
             for metric in SHOWN:
-                low, mean, high = _difference(columns[ours][metric] - columns[other][metric], holdout)
+                each = _column(results, ours, metric) - _column(results, other, metric)
+                low, mean, high = _difference(each, holdout)
                 verdict = _verdict(metric, low, high)
                 print(f"{ours} - {other}: {metric} {mean:+.4f} ({low:+.4f} to {high:+.4f}) {verdict}")
+
+
+def _column(results: list[Result], name: str, key: str) -> NDArray[np.float64]:
+    """One number of a contender, split by split."""
+    return np.array([one[key] for one in results if one["name"] == name])
 
 
 def _error(values: NDArray[np.float64]) -> float:
