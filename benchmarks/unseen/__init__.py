@@ -1,10 +1,9 @@
 """Data sets that nothing was tuned on, with nothing but a schema written for them, beside AutoML libraries.
 
-All see the same training rows of repeated hold-out splits, each with one thread; seconds are
-those of the processor. A difference is
-taken split by split; its interval is that of the corrected resampled t-test (Nadeau and Bengio 2003),
-since training rows of different splits overlap. Libraries, and packages that ship data, are used
-where they are installed: `--python` names the interpreter that has the libraries.
+All see the same training rows of repeated hold-out splits, each with one thread; seconds are those of
+the processor. A difference is taken split by split; its interval is that of the corrected resampled
+t-test (Nadeau and Bengio 2003), since training rows of different splits overlap. Libraries, and packages
+that ship data, are used where they are installed: `--python` names the interpreter of the libraries.
 """
 
 from __future__ import annotations
@@ -185,7 +184,7 @@ def _read(path: Path | None) -> list[Result]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks unseen", description=__doc__.partition("\n")[0]
+        prog="python -m benchmarks unseen", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--splits", type=int, default=10, help="split seeds 0 to N-1")
     parser.add_argument("--holdout", type=float, default=0.2)

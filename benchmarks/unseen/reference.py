@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,7 @@ Fit = Callable[[Any, Any, float, Path], Callable[[Any], Any]]
 
 def flaml(table: Any, labels: Any, seconds: float, _: Path) -> Callable[[Any], Any]:
     """FLAML, told to minimise log loss by cross-validation."""
-    from flaml import AutoML
-
-    model = AutoML()
+    model = import_module("flaml").AutoML()
     model.fit(
         table,
         labels,
@@ -36,9 +35,9 @@ def flaml(table: Any, labels: Any, seconds: float, _: Path) -> Callable[[Any], A
 
 def autogluon(table: Any, labels: Any, seconds: float, folder: Path) -> Callable[[Any], Any]:
     """AutoGluon with bagging and a weighted ensemble, told to minimise log loss."""
-    from autogluon.tabular import TabularPredictor
-
-    predictor = TabularPredictor("label", eval_metric="log_loss", path=str(folder / "autogluon"), verbosity=0)
+    predictor = import_module("autogluon.tabular").TabularPredictor(
+        "label", eval_metric="log_loss", path=str(folder / "autogluon"), verbosity=0
+    )
     predictor.fit(
         table.assign(label=labels),
         time_limit=seconds,
