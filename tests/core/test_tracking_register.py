@@ -61,7 +61,7 @@ def test_a_run_holds_all_that_was_found_out(project: Project) -> None:
     }
     assert run.data.params["split.seed"] == "0"
     assert run.data.params["schema"] == "ibm-telco"
-    assert run.data.params["train.models"] == '["lr", "gbc", "lightgbm", "catboost"]'
+    assert run.data.params["train.models"] == '["lr", "lightgbm", "xgboost", "catboost"]'
     assert run.data.tags["holdout_digest"] == "0" * 64
     assert run.data.tags["bundle_digest"] == done.digest
     assert artifacts(project, done.run_id) >= {
