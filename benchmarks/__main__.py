@@ -8,6 +8,7 @@ from importlib import import_module
 BENCHMARKS = {
     "actions": "what it costs to find what could keep a customer",
     "quality": "what models are worth on hold-outs of five splits",
+    "unseen": "data sets that nothing was tuned on, beside AutoML libraries",
     "pipeline": "the pipeline beside PyCaret's own compare and tune",
     "reasons": "what reasons cost, and how exact they are",
     "serve": "the service beside a bare application of its framework",

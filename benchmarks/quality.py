@@ -9,7 +9,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from tempfile import TemporaryDirectory
 
 from churn_core.params import read_params
@@ -23,7 +23,7 @@ METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_slope")
 
 
 def main(arguments: list[str]) -> None:
-    """Print each seed's hold-out metrics and their means."""
+    """Print each seed's hold-out metrics, and their means with standard errors."""
     options = _parser().parse_args(arguments)
     jobs: list[tuple[str, list[str]]] = [("ibm-telco", [])]
     if options.telcovision:
@@ -35,7 +35,13 @@ def main(arguments: list[str]) -> None:
     for name, settings in jobs:
         print(f"\n{name:14} " + " ".join(f"{metric:>17}" for metric in METRICS) + "  seconds")
         rows = list(_seeds(options.seeds, [*settings, *options.overrides]))
-        print(_line("mean", [fmean(column) for column in zip(*rows, strict=True)]), flush=True)
+        columns = list(zip(*rows, strict=True))
+        print(_line("mean", [fmean(column) for column in columns]))
+        if len(rows) > 1:
+            # Of the splits that were drawn: they share customers, so it says little of other customers.
+            print(
+                _line("standard error", [stdev(column) / len(rows) ** 0.5 for column in columns]), flush=True
+            )
 
 
 def _seeds(count: int, overrides: list[str]) -> Iterator[list[float]]:

@@ -79,7 +79,7 @@ class TrainParams(_Section):
     """
 
     trainer: str = "pycaret"
-    models: tuple[str, ...] = ("lr", "gbc", "lightgbm", "catboost")
+    models: tuple[str, ...] = ("lr", "lightgbm", "xgboost", "catboost")
     folds: int = Field(default=5, ge=2, le=20)
     budget_seconds: float = Field(default=900, gt=0)
     tune: int = Field(default=6, ge=0)

@@ -21,7 +21,10 @@ def logistic_fit(design: Floats, offset: Floats, labels: Floats, counts: Floats)
     Returns:
         theta, `[replicates, columns]`.
     """
-    accepted = trial = step = np.zeros((len(counts), design.shape[1]))
+    accepted = trial = np.zeros((len(counts), design.shape[1]))
+    if len(counts) > 1:  # resamples lie near the sample itself
+        trial = trial + np.nan_to_num(logistic_fit(design, offset, labels, np.ones((1, len(labels)))))
+    step = trial
     best = np.full(len(counts), -np.inf)
     for _ in range(30):
         scores = trial @ design.T + offset

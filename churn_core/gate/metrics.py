@@ -180,13 +180,14 @@ def _spiegelhalter_z(sample: Sample, counts: Floats) -> Floats:
 def _gain(sample: Sample, counts: Floats, share: float) -> Floats:
     # Within a run of equal probabilities any order is as good: the line between its ends is the mean.
     positives, negatives = sample.cumulated(counts)
-    reached = np.empty(len(counts))
-    for i in range(len(counts)):
-        tp, total = positives[i], positives[i] + negatives[i]
-        wanted = share * float(total[-1])
-        run = min(int(np.searchsorted(total, wanted)), len(total) - 1)
-        start, found = (total[run - 1], tp[run - 1]) if run else (0.0, 0.0)
-        reached[i] = found + (wanted - start) * (tp[run] - found) / max(total[run] - start, EPSILON)
+    total = positives + negatives
+    wanted = share * total[:, -1]
+    run = np.minimum((total < wanted[:, None]).sum(axis=1), total.shape[1] - 1)
+    rows = np.arange(len(counts))
+    before = np.maximum(run - 1, 0)
+    start, found = (np.where(run > 0, part[rows, before], 0.0) for part in (total, positives))
+    end, most = total[rows, run], positives[rows, run]
+    reached = found + (wanted - start) * (most - found) / np.maximum(end - start, EPSILON)
     return ratio(reached, positives[:, -1])
 
 

@@ -34,7 +34,7 @@ _AUTOMATIC = tuple(
     Move(to=way, origins=("Electronic check", "Mailed check"), cost=5)
     for way in ("Bank transfer (automatic)", "Credit card (automatic)")
 )
-_BILLS = (Move(to=True, cost=1), Move(to=False, cost=6))
+_BILLS = (Move(to=True, cost=1),)  # nobody is kept by a bill on paper, though the data look so
 _NO_INTERNET = Condition(field="internet_service", values=("No",))
 
 

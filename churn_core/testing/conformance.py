@@ -27,7 +27,8 @@ def check_plugin(group: str, name: str, **options: Any) -> None:
     """Check an installed plugin against all that its group promises.
 
     Datasets, checks and trainers are made with `options`, as `params.yaml` would give them;
-    for trainers, these are the keys of the section `train`.
+    for trainers, these are the keys of the section `train`. A feature that no installed schema has a
+    use for is tried on `schema=`, a class.
 
     ```python
     def test_our_plugins() -> None:
@@ -59,6 +60,8 @@ def _check(group: str, name: str, plugin: Any, options: Mapping[str, Any]) -> No
         from churn_core.testing.training import check_trainer
 
         check_trainer(plugin(), dict(options))
+    elif group == "features":
+        _feature(plugin(), **options)
     else:
         _PROMISES[group](plugin(**options))
 
@@ -141,11 +144,12 @@ def _dataset(dataset: Any) -> None:
     _must({row.label for row in read} >= {True, False}, "the first rows must hold both outcomes")
 
 
-def _feature(feature: Any) -> None:
+def _feature(feature: Any, schema: type[Customer] | None = None) -> None:
     _must(isinstance(feature.version, int) and feature.version >= 1, "version must be a whole number from 1")
     _takes(feature.columns, "spec")
     _takes(feature.compute, "raw")
-    specs = [registry.get("schemas", schema).spec for schema in registry.names("schemas")]
+    specs = [registry.get("schemas", name).spec for name in registry.names("schemas")]
+    specs += [schema.spec] if schema else []
     used = [spec for spec in specs if feature.columns(spec)]
     _must(used, "no installed schema has a use for this feature: columns is empty for all of them")
     for spec in used:
@@ -211,7 +215,6 @@ def _engine(engine: Any) -> None:
 
 _PROMISES: dict[str, Callable[[Any], None]] = {
     "datasets": _dataset,
-    "features": _feature,
     "checks": _gate_check,
     "stores": _store,
     "sinks": _sink,

@@ -27,6 +27,8 @@ __all__ = ["BUNDLE", "Registered", "register"]
 
 BUNDLE = Path("models/candidate")
 _METRICS = Path("outputs/metrics/metrics.json")
+_REPORT = Path("outputs/report.md")
+_LONGEST = 5000  # characters that MLflow keeps of a description
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def register(params: Params, root: Path = Path(), folder: Path | None = None) ->
         found = _registered(client, where.model, tags)
         if found is None:
             run_id = log_run(client, where, params, outputs, bundle, metrics)
-            version = _create_version(client, where.model, run_id, tags)
+            told = _description(root) if is_evaluated else ""
+            version = _create_version(client, where.model, run_id, tags, told)
         else:
             run_id, version = found
         client.set_registered_model_alias(where.model, CANDIDATE, version)
@@ -126,7 +129,20 @@ def _registered(client: MlflowClient, model: str, tags: Mapping[str, str]) -> tu
     return None
 
 
-def _create_version(client: MlflowClient, model: str, run_id: str, tags: Mapping[str, str]) -> str:
+def _description(root: Path) -> str:
+    """The report's first page as text; empty before the evaluation."""
+    try:
+        report = (root / _REPORT).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    return "\n## ".join(report.split("\n## ")[:2])[:_LONGEST]
+
+
+def _create_version(
+    client: MlflowClient, model: str, run_id: str, tags: Mapping[str, str], description: str
+) -> str:
     source = f"{client.get_run(run_id).info.artifact_uri}/{MODEL}"
-    version = client.create_model_version(model, source, run_id, tags=dict(tags), await_creation_for=60)
+    version = client.create_model_version(
+        model, source, run_id, tags=dict(tags), description=description, await_creation_for=60
+    )
     return str(version.version)

@@ -27,6 +27,7 @@ _ARTIFACTS = (
     ("outputs/figures", "figures"),
     ("outputs/plots", "plots"),
     ("outputs/report.html", None),
+    ("outputs/report.md", None),
     ("outputs/leaderboard.csv", None),
     ("outputs/leaderboard.json", None),
 )

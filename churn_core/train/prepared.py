@@ -6,10 +6,11 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from churn_core.schemas import SchemaSpec
 __all__ = ["PREPARED", "Origin", "Part", "Prepared", "customer_schema", "load_prepared", "write_prepared"]
 
 PREPARED = Path("data/prepared/customers.parquet")
+_COMPUTE: Any = pc  # its functions are made when it is imported
 _FINGERPRINT, _ORIGIN = b"churn.schema_fingerprint", b"churn.origin"
 _TYPES = {"category": pa.string(), "flag": pa.bool_(), "numeric": pa.float64()}
 
@@ -96,11 +98,14 @@ class Prepared:
 
     def _part(self, side: str) -> Part:
         table = self._read(side, [*self._customers, self.spec.label.name])
-        labels = table.column(self.spec.label.name).to_numpy().astype(np.int64)
+        labels = _numbers(table.column(self.spec.label.name)).astype(np.int64)
         return Part(table.select(self._customers), labels)
 
     def _read(self, side: str, columns: list[str]) -> pa.Table:
-        return pq.read_table(self.path, columns=columns, filters=[("split", "==", side)])
+        # `read_table` with its filters imports pandas, which takes a second.
+        with pq.ParquetFile(self.path) as file:
+            table = file.read([*columns, "split"])
+        return table.filter(_COMPUTE.match_like(table["split"], side)).select(columns)
 
 
 def load_prepared(root: Path, spec: SchemaSpec, params: Params | None = None) -> Prepared:
@@ -181,7 +186,13 @@ def _digest(table: pa.Table, labels: NDArray[np.int64] | None = None) -> str:
         if pa.types.is_string(column.type):
             digest.update(json.dumps(column.to_pylist()).encode())
         else:
-            digest.update(column.to_numpy().astype("<f8").tobytes())
+            digest.update(_numbers(column).tobytes())
     if labels is not None:
         digest.update(labels.astype("<i8").tobytes())
     return digest.hexdigest()
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """A column without nulls; unlike `to_numpy`, this does not import pandas, which takes a second."""
+    flat = column.cast(pa.float64()).combine_chunks()
+    return np.frombuffer(flat.buffers()[1], "<f8", len(flat), 8 * flat.offset)

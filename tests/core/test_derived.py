@@ -6,11 +6,15 @@ from typing import Annotated, Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from churn_core.features import Encoder, RawReader, derived_features
-from churn_core.schemas import Customer, IbmTelcoCustomer, Numeric, TelcoVisionCustomer
+from churn_core.features import Encoder, RawReader, RawTable, derived_features
+from churn_core.features.generic import UnitTotals
+from churn_core.schemas import Customer, FieldSpec, IbmTelcoCustomer, Numeric, SchemaSpec, TelcoVisionCustomer
+from tests.support.schemas import PhoneCustomer
 
-NAMES = ("tenure-bands", "loose-contract", "service-load")
+NAMES = ("tenure-bands", "loose-contract", "service-load", "unit-totals")
 
 
 class Bare(Customer, schema="bare"):
@@ -58,3 +62,58 @@ def test_no_columns_where_a_schema_has_no_such_fields() -> None:
         "first_three_years",
         "month_to_month_by_tenure",
     }
+
+
+def test_parts_of_a_bill_are_added_up() -> None:
+    assert derived(PhoneCustomer) == {"currency": np.float32(30.7 + 4.1 + 0.2)}
+    assert derived(PhoneCustomer, day_charge=0.0, night_charge=0.0, roaming_charge=0.0) == {"currency": 0}
+    most = derived(PhoneCustomer, day_charge=5000.0, night_charge=5000.0, roaming_charge=5000.0)
+    assert most == {"currency": 15_000}
+
+
+def test_the_same_fields_with_other_units_give_other_totals() -> None:
+    """Units have no part in a schema's fingerprint, so nothing may be remembered by it."""
+    fields = [
+        field.model_copy(update={"unit": "cents"}) if field.unit == "currency" else field
+        for field in PhoneCustomer.spec.fields
+    ]
+    other = PhoneCustomer.spec.model_copy(update={"fields": tuple(fields)})
+    assert other.fingerprint == PhoneCustomer.spec.fingerprint
+    feature = UnitTotals()
+    assert (feature.columns(PhoneCustomer.spec), feature.columns(other)) == (("currency",), ("cents",))
+    assert feature.columns(PhoneCustomer.spec) == ("currency",)
+
+
+NUMBERS = st.builds(
+    lambda unit, low, span: {"unit": unit, "ge": low, "le": low + span, "example": low},
+    st.sampled_from(["", "currency", "minutes", "calls"]),
+    st.sampled_from([-10.0, 0.0, 5.0]),
+    st.floats(1.0, 1e12),
+)
+
+
+@given(numbers=st.lists(NUMBERS, min_size=1, max_size=60), seed=st.integers(0, 999))
+def test_totals_of_any_schema(numbers: list[dict[str, Any]], seed: int) -> None:
+    """At most one column for three fields, finite, the same bits for one customer as for many, and right."""
+    fields = [
+        FieldSpec(name=f"n{index}", role="numeric", description="A number", **number)
+        for index, number in enumerate(numbers)
+    ]
+    spec = SchemaSpec(
+        name="any", version=1, description="Any", fields=tuple(fields), label=IbmTelcoCustomer.spec.label
+    )
+    low, high = np.array([field.bounds for field in fields]).T
+    values = low + np.random.default_rng(seed).random((7, len(fields))) * (high - low)
+    raw = RawTable(spec, np.vstack([values, low, high]))
+    encoder = Encoder(spec, derived_features(["unit-totals"]))
+    matrix = encoder.encode(raw)
+    totals = matrix[:, len(fields) :]
+    assert 3 * totals.shape[1] <= len(fields)
+    assert np.isfinite(matrix).all()
+    singly = [encoder.encode(RawTable(spec, raw.values[row : row + 1])) for row in range(len(raw))]
+    assert np.concatenate(singly).tobytes() == matrix.tobytes()
+    for name, total in zip(encoder.names[len(fields) :], totals.T, strict=True):
+        unit = name.removeprefix("unit-totals:")
+        places = [index for index, field in enumerate(fields) if field.unit == unit and field.bounds[0] >= 0]
+        assert len(places) >= 3
+        np.testing.assert_allclose(total, raw.values[:, places].sum(axis=1), rtol=1e-6)

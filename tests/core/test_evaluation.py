@@ -22,6 +22,7 @@ from churn_core.gate.metrics import METRICS, decision_metrics
 from churn_core.params import CostParams, Params
 from churn_core.schemas import TelcoVisionCustomer
 from churn_core.train.evaluation import Evaluation, Numbers, evaluate
+from churn_core.train.evaluation.drivers import DRIVERS
 from churn_core.train.evaluation.figures import FIGURES
 from churn_core.train.prepared import load_prepared
 from tests.support.evaluations import add_candidate, ready
@@ -63,8 +64,9 @@ def numbers_of(content: Any) -> Iterator[float]:
 def test_all_files_are_written(evaluation: Evaluation) -> None:
     found = set(files(evaluation.folder))
     plots = {f"plots/{name}.json" for name in evaluation.numbers.tables}
-    figures = {f"figures/{name}.png" for name in FIGURES}
-    assert found == {"metrics/metrics.json", "predictions.parquet", "report.html", *plots, *figures}
+    figures = {f"figures/{name}.png" for name in FIGURES if name not in DRIVERS}  # it brings no reasons
+    reports = {"report.html", "report.md"}
+    assert found == {"metrics/metrics.json", "predictions.parquet", *reports, *plots, *figures}
     assert {"roc", "pr", "confusion", "calibration", "gains", "lift", "scores"} <= set(
         evaluation.numbers.tables
     )

@@ -195,7 +195,7 @@ def test_slice_rows_say_how_far_predictions_are_off() -> None:
     male = raw.equals("gender", "Male")
     labels = (np.arange(600) % 10 < 3).astype(int)
     p = np.clip(0.3 + 0.2 * male + np.random.default_rng(1).normal(0, 0.02, 600), 0, 1)
-    rows = {row["group"]: row for row in slices(raw, labels, p, 200)}
+    rows = {row["group"]: row for row in slices(raw, labels, p, POLICY, None, 200)}
     assert rows["Male"]["gap_high"] < 0  # predicted too high
     assert rows["Female"]["gap_low"] < 0 < rows["Female"]["gap_high"]
     members = male > 0

@@ -28,7 +28,7 @@ from churn_core.testing import (
 )
 from churn_core.testing.solver import Choices
 from churn_core.train.trainers.native import NativeTrainer
-from tests.support.schemas import RailCustomer
+from tests.support.schemas import PhoneCustomer, RailCustomer
 
 # Strategies
 
@@ -140,7 +140,7 @@ BUILT_IN: list[tuple[str, str, dict[str, Any]]] = [
     ("checks", "floors", {}),
     ("checks", "champion", {}),
     ("stores", "file", {}),
-    *(("features", name, {}) for name in registry.names("features")),
+    *(("features", name, {"schema": PhoneCustomer}) for name in registry.names("features")),
 ]
 
 

@@ -46,7 +46,7 @@ def artifacts(project: Project, run_id: str) -> set[str]:
 
 
 def test_a_run_holds_all_that_was_found_out(project: Project) -> None:
-    for path in ("report.html", "leaderboard.csv", "figures/roc.png", "plots/roc.json"):
+    for path in ("report.html", "report.md", "leaderboard.csv", "figures/roc.png", "plots/roc.json"):
         project.write(f"outputs/{path}", "content")
     project.write("outputs/leaderboard.json", json.dumps(LEADERBOARD))
     done = project.register()
@@ -61,11 +61,12 @@ def test_a_run_holds_all_that_was_found_out(project: Project) -> None:
     }
     assert run.data.params["split.seed"] == "0"
     assert run.data.params["schema"] == "ibm-telco"
-    assert run.data.params["train.models"] == '["lr", "gbc", "lightgbm", "catboost"]'
+    assert run.data.params["train.models"] == '["lr", "lightgbm", "xgboost", "catboost"]'
     assert run.data.tags["holdout_digest"] == "0" * 64
     assert run.data.tags["bundle_digest"] == done.digest
     assert artifacts(project, done.run_id) >= {
         "report.html",
+        "report.md",
         "leaderboard.csv",
         "leaderboard.json",
         "leaderboard.table.json",

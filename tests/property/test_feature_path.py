@@ -16,8 +16,9 @@ from churn_core import registry
 from churn_core.features import Encoder, RawReader, derived_features, field_value, read_columns
 from churn_core.schemas import Customer, IbmTelcoCustomer, TelcoVisionCustomer
 from churn_core.testing import customers
+from tests.support.schemas import PhoneCustomer
 
-SCHEMAS: list[type[Customer]] = [IbmTelcoCustomer, TelcoVisionCustomer]
+SCHEMAS: list[type[Customer]] = [IbmTelcoCustomer, TelcoVisionCustomer, PhoneCustomer]
 
 
 @cache

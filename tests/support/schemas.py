@@ -17,7 +17,7 @@ from churn_core.schemas import (
     SliceSpec,
 )
 
-__all__ = ["RailCustomer"]
+__all__ = ["PhoneCustomer", "RailCustomer"]
 
 
 class RailCustomer(
@@ -71,3 +71,18 @@ class RailCustomer(
     ]
     spent: Annotated[float, Numeric("Spent in a year", ge=-0.5, le=1e6, unit="it's EUR", example=99.5)]
     order: Annotated[Literal["Customer's own", "agent"], Category("Who orders", example="agent")]
+
+
+class PhoneCustomer(Customer, schema="phone-usage"):
+    """A customer whose bill comes in parts."""
+
+    months: Annotated[int, Numeric("Months as a customer", ge=0, le=600, unit="months", example=20)]
+    day_minutes: Annotated[float, Numeric("Minutes by day", ge=0, le=9000, unit="minutes", example=180.5)]
+    day_charge: Annotated[float, Numeric("Charged by day", ge=0, le=5000, unit="currency", example=30.7)]
+    night_minutes: Annotated[float, Numeric("Minutes by night", ge=0, le=9000, unit="minutes", example=90.25)]
+    night_charge: Annotated[float, Numeric("Charged by night", ge=0, le=5000, unit="currency", example=4.1)]
+    roaming_charge: Annotated[float, Numeric("Charged abroad", ge=0, le=5000, unit="currency", example=0.2)]
+    balance: Annotated[float, Numeric("On the account", ge=-5000, le=5000, unit="credit", example=-3.5)]
+    credit_limit: Annotated[float, Numeric("Limit", ge=0, le=5000, unit="credit", example=50.0)]
+    credit_bonus: Annotated[float, Numeric("Bonus", ge=0, le=5000, unit="credit", example=5.0)]
+    autopay: Annotated[bool, Flag("Pays by standing order", example=True)]

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
 from churn_core.train.evaluation.curves import Rows
+from churn_core.train.evaluation.driver_figures import dependence, shortened, swarm
 from churn_core.train.evaluation.numbers import Numbers
 from churn_core.train.evaluation.style import (
     BLUE,
@@ -23,16 +24,25 @@ from churn_core.train.evaluation.style import (
 )
 from churn_core.train.evaluation.words import PERCENT, between, interval_words, money, share
 
-__all__ = ["FIGURES", "draw"]
+__all__ = ["FIGURES", "drawable", "draw"]
 
 _REFERENCE = {"color": MUTED, "linewidth": 1.0, "linestyle": (0, (4, 3))}
 _MOST_FIELDS = 15
 
 
+def drawable(numbers: Numbers) -> tuple[str, ...]:
+    """The figures that there are numbers for: a bundle without reasons has none of those."""
+    return tuple(name for name in FIGURES if numbers.tables.get(name, True))
+
+
 def draw(name: str, numbers: Numbers) -> Figure:
-    """One figure of `FIGURES`."""
+    """One figure of `FIGURES`, laid out once for all files that are made of it."""
     with house_style():
-        return FIGURES[name](numbers)
+        figure = FIGURES[name](numbers)
+        layout: Any = figure.get_layout_engine()
+        layout.execute(figure)
+    figure.set_layout_engine("none")
+    return figure
 
 
 def roc(numbers: Numbers) -> Figure:
@@ -44,7 +54,7 @@ def roc(numbers: Numbers) -> Figure:
     if sum(flagged) and numbers.metrics["recall"]["value"] is not None:
         point = flagged[0] / sum(flagged), numbers.metrics["recall"]["value"]
         axes.plot(*point, "o", color=ORANGE, markersize=6, label=_at_threshold(numbers), clip_on=False)
-    _shares(axes, "Stayers flagged (false positive rate)", "Churners flagged (true positive rate)")
+    _shares(axes, "Stayers flagged (false positive rate)", "Churners flagged (recall)")
     axes.legend(loc="lower right")
     return figure
 
@@ -57,7 +67,7 @@ def pr(numbers: Numbers) -> Figure:
     if numbers.metrics["precision"]["value"] is not None:
         point = numbers.metrics["recall"]["value"], numbers.metrics["precision"]["value"]
         axes.plot(*point, "o", color=ORANGE, markersize=6, label=_at_threshold(numbers), clip_on=False)
-    _shares(axes, "Share of churners flagged (recall)", "Share of flagged who churn (precision)")
+    _shares(axes, "Share of churners flagged (recall)", "Flagged who churn (precision)")
     axes.legend(loc="upper right")
     return figure
 
@@ -154,8 +164,19 @@ def profit(numbers: Numbers) -> Figure:
     axes.axhline(0.0, color=MUTED, linewidth=0.8)
     axes.plot([value / 100 for value in x], y, color=BLUE, label="calling by the model", clip_on=False)
     axes.plot([0, 1], [0, y[-1]], label="calling at random", **_REFERENCE)
-    point = numbers.metrics["contacted"]["value"], numbers.metrics["profit"]["value"]
-    axes.plot(*point, "o", color=ORANGE, markersize=6, label=_at_threshold(numbers), clip_on=False)
+    marks = (("empc_fraction", "empc", "D", "EMPC"), ("mpc_fraction", "mpc", "^", "MPC, best in hindsight"))
+    for share_called, value, shape, label in (*marks, ("contacted", "profit", "o", _at_threshold(numbers))):
+        point = numbers.metrics[share_called]["value"], numbers.metrics[value]["value"]
+        colour, filled = (ORANGE, True) if shape == "o" else (INK, False)
+        axes.plot(
+            *point,
+            shape,
+            color=colour,
+            markersize=7,
+            markerfacecolor=colour if filled else "none",
+            label=label,
+            clip_on=False,
+        )
     axes.set(xlabel="Share of customers called", ylabel=f"Profit per customer ({currency})", xlim=(0, 1))
     percent(axes.xaxis)
     axes.legend(loc="lower right")
@@ -190,7 +211,7 @@ def importance(numbers: Numbers) -> Figure:
     names, x, low, high = _columns(rows, "description", "log_loss_increase", "low", "high")
     style = {"color": BLUE, "height": 0.66, "ecolor": INK, "error_kw": {"elinewidth": 1.0, "capsize": 2}}
     axes.barh(range(len(rows)), x, xerr=_reach(x, low, high), **style)
-    axes.set_yticks(range(len(rows)), [_shortened(name) for name in names])
+    axes.set_yticks(range(len(rows)), [shortened(name, 26) for name in names])
     axes.set_xlabel("Increase in log loss")
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
@@ -207,6 +228,8 @@ FIGURES: dict[str, Callable[[Numbers], Figure]] = {
     "profit": profit,
     "scores": scores,
     "importance": importance,
+    "swarm": swarm,
+    "dependence": dependence,
 }
 
 
@@ -244,7 +267,3 @@ def _at_threshold(numbers: Numbers) -> str:
 
 def _gain_words(tenths: Rows) -> str:
     return f"The riskiest 20{PERCENT} hold {share(tenths[1]['gain'])} of all churners"
-
-
-def _shortened(name: str, most: int = 34) -> str:
-    return name if len(name) <= most else name[: most - 1].rstrip() + "…"

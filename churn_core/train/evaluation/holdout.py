@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from churn_core import registry
@@ -25,13 +26,13 @@ class Holdout:
     """Customers that no fit has seen, with their outcomes and what the bundle says of them.
 
     Attributes:
-        ids: Customer ids, `[rows]`.
+        ids: Customer ids as an Arrow column, `[rows]`.
         raw: The customers as numbers.
         labels: int64 `[rows]`, 1 for churn.
         probabilities: float64 `[rows]`, as the bundle serves them.
     """
 
-    ids: list[str]
+    ids: pa.ChunkedArray
     raw: RawTable
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float64]
@@ -57,12 +58,13 @@ def open_holdout(params: Params, root: Path, scorer: Scorer) -> Holdout:
     prepared = load_prepared(root, spec, params)
     _check_lineage(manifest, prepared)
     table, labels = prepared.holdout
-    read = read_columns(manifest.schema_spec, table)
+    # As Python's own values: Arrow turns columns into arrays with the help of pandas, a second to import.
+    read = read_columns(manifest.schema_spec, table.to_pydict())
     if not read.valid.all():
         problem, rows = read.faults[0]
         raise DataError(f"{prepared.path}: {len(rows)} hold-out rows where {problem}; run `churn prepare`")
     probabilities = scorer.probabilities(read.raw).astype(np.float64)
-    return Holdout(table.column("customer_id").to_pylist(), read.raw, labels, probabilities)
+    return Holdout(table.column("customer_id"), read.raw, labels, probabilities)
 
 
 def _check_lineage(manifest: Manifest, prepared: Prepared) -> None:

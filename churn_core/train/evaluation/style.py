@@ -24,6 +24,7 @@ __all__ = [
     "INK",
     "MUTED",
     "ORANGE",
+    "SCALE",
     "house_style",
     "new_figure",
     "percent",
@@ -33,8 +34,19 @@ __all__ = [
 ]
 
 INK, MUTED, GRID, PAPER = "#1c2731", "#586674", "#dbe1e7", "#fefefe"
-BLUE, ORANGE = "#0072b2", "#d55e00"
-_VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", BLUE: "blue", ORANGE: "orange"}
+BLUE, ORANGE, BETWEEN, KINDS = "#0072b2", "#d55e00", "#b7a5b4", "#009e73"
+SCALE = (BLUE, BETWEEN, ORANGE, KINDS)
+"""From low to high values, and for values without an order."""
+_VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    GRID: "grid",
+    PAPER: "paper",
+    BLUE: "blue",
+    ORANGE: "orange",
+    BETWEEN: "between",
+    KINDS: "kinds",
+}
 
 _SETTINGS: dict[str, object] = {
     "axes.axisbelow": True,
@@ -42,17 +54,17 @@ _SETTINGS: dict[str, object] = {
     "axes.facecolor": "none",
     "axes.grid": True,
     "axes.labelcolor": INK,
-    "axes.labelsize": 9,
+    "axes.labelsize": 10,
     "axes.linewidth": 0.8,
     "axes.prop_cycle": mpl.cycler(color=[BLUE, ORANGE, MUTED]),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "figure.facecolor": PAPER,
     "font.family": ["DejaVu Sans"],
-    "font.size": 9,
+    "font.size": 10,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 9.5,
     "legend.edgecolor": "none",
     "legend.facecolor": PAPER,
     "legend.fancybox": False,
@@ -68,8 +80,8 @@ _SETTINGS: dict[str, object] = {
     "ytick.color": MUTED,
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
 }
 
 
@@ -90,9 +102,9 @@ def new_figure(title: str, subtitle: str, height: float = 3.6) -> tuple[Figure, 
 def titled_figure(title: str, subtitle: str, height: float) -> Figure:
     """An empty figure under two lines of title."""
     figure = Figure(figsize=(4.5, height))
-    figure.set_layout_engine("constrained", rect=(0.01, 0, 0.98, 1 - 0.56 / height))
-    figure.text(0.015, 1 - 0.09 / height, title, va="top", fontsize=11, fontweight="bold")
-    figure.text(0.015, 1 - 0.31 / height, subtitle, va="top", fontsize=8.5, color=MUTED)
+    figure.set_layout_engine("constrained", rect=(0.01, 0, 0.98, 1 - 0.58 / height))
+    figure.text(0.015, 1 - 0.09 / height, title, va="top", fontsize=11.5, fontweight="bold")
+    figure.text(0.015, 1 - 0.32 / height, subtitle, va="top", fontsize=9.5, color=MUTED)
     return figure
 
 
@@ -118,6 +130,7 @@ def to_svg(figure: Figure) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(r"(\.\d\d)\d+", r"\1", text)  # a hundredth of a point is more than a screen shows
     text = text.replace("'DejaVu Sans'", "var(--font)")
     for colour, name in _VARIABLES.items():
         text = text.replace(colour, f"var(--{name})")

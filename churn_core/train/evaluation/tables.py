@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.bundle import DecisionPolicy, Manifest
+from churn_core.bundle.band import BandReader
 from churn_core.bundle.manifest import Interval
 from churn_core.features import RawTable
 from churn_core.gate.bootstrap import bootstrap
@@ -85,6 +86,8 @@ def metrics_content(
     found = bootstrap(labels, probabilities, headline(policy), replicates, _SEED, values=values)
     cells = confusion(sample, sample.counts(), policy.threshold_of(sample.values))
     z = found["spiegelhalter_z"].value
+    band = BandReader(manifest.band) if manifest.band else None
+    low, high = band(probabilities) if band else (np.nan, np.nan)
     return {
         "bundle": manifest.digest,
         "schema": manifest.schema_spec.name,
@@ -98,6 +101,8 @@ def metrics_content(
         "threshold": policy.threshold,
         **{name: _plain(interval) for name, interval in found.items()},
         "spiegelhalter_p": rounded(spiegelhalter_p(z)),
+        "interval_coverage": band.coverage if band else None,
+        "interval_width": rounded(float(np.mean(high - low))),
         "true_positives": int(cells.true_positives[0]),
         "false_positives": int(cells.false_positives[0]),
         "false_negatives": int(cells.false_negatives[0]),
@@ -165,10 +170,17 @@ def slices(
     raw: RawTable,
     labels: NDArray[np.int64],
     probabilities: NDArray[np.float64],
+    policy: DecisionPolicy,
+    values: NDArray[np.float64] | None = None,
     replicates: int | None = None,
 ) -> Rows:
-    """Quality group by group: ROC AUC, and churn rate minus mean probability."""
+    """Quality and fairness group by group.
+
+    ROC AUC; churn rate minus mean probability (`gap`); the shares of all (`contacted`), of those who left
+    (`recall`) and of those who stayed (`false_alarms`) whom the policy contacts.
+    """
     replicates = replicates or replicates_for(len(labels))
+    chosen = probabilities >= policy.threshold_of(values)
     rows: Rows = []
     for group in slice_groups(raw):
         y, p = labels[group.members], probabilities[group.members]
@@ -182,9 +194,20 @@ def slices(
                 "mean_probability": rounded(p.mean()),
                 **_plain(found["roc_auc"], "roc_auc"),
                 **_plain(found["gap"], "gap"),
+                "contacted": rounded(chosen[group.members].mean()),
+                **_share_of(chosen, group.members & (labels > 0), "recall"),
+                **_share_of(chosen, group.members & (labels == 0), "false_alarms"),
             }
         )
     return rows
+
+
+def _share_of(chosen: NDArray[np.bool_], members: NDArray[np.bool_], name: str) -> dict[str, float | None]:
+    """The share of the members who are chosen, with Wilson's interval."""
+    found, of = int(chosen[members].sum()), int(members.sum())
+    low, high = wilson(found, of)
+    share = rounded(found / of) if of else None
+    return {name: share, f"{name}_low": rounded(low), f"{name}_high": rounded(high)}
 
 
 def _plain(interval: Interval, name: str = "", scale: float = 1.0) -> dict[str, float | None]:

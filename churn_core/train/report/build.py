@@ -1,8 +1,10 @@
-"""The report, built from the files of an evaluation and the manifest."""
+"""The report, built from the files of an evaluation and the manifest: a page, and the same as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -15,16 +17,20 @@ from churn_core.bundle import Manifest
 from churn_core.errors import TrainingError
 from churn_core.gate.metrics import Metric
 from churn_core.protocols import LeaderboardRow
-from churn_core.train.evaluation.figures import FIGURES, draw
+from churn_core.train.evaluation.figures import draw, drawable
 from churn_core.train.evaluation.numbers import Numbers
 from churn_core.train.evaluation.style import to_svg
 from churn_core.train.evaluation.tables import headline
-from churn_core.train.evaluation.words import between, money, number, points, share, share_between, tied
+from churn_core.train.evaluation.words import money, share, tied
 from churn_core.train.leaderboard import read_leaderboard
 from churn_core.train.report import sentences
+from churn_core.train.report.sources import Sources
 
-__all__ = ["render", "write_report"]
+__all__ = ["MARKDOWN", "PAGE", "render", "write_report"]
 
+PAGE, MARKDOWN = "report.html", "report.md"
+
+_REJECTS = Path("data/rejects/summary.json")
 _SHARES = {
     "accuracy",
     "churn_rate",
@@ -39,86 +45,130 @@ _SHARES = {
 _TWO_DIGITS = ("profit", "lift", "calibration", "spiegelhalter", "empc", "mpc")
 
 
-def write_report(folder: Path, manifest: Manifest) -> Path:
-    """Write `report.html` beside the numbers it tells.
+def write_report(folder: Path, manifest: Manifest, figures: Mapping[str, str] | None = None) -> Path:
+    """Write `report.html` and `report.md` beside the numbers that they tell.
 
     Args:
         folder: Holds the evaluation, and the leaderboard if there is one.
+        figures: As SVG by name, where they have been drawn from these numbers already.
+
+    Returns:
+        The page.
 
     Raises:
         StageError: There is no evaluation in `folder`.
     """
-    try:
-        leaderboard = read_leaderboard(folder.parent)
-    except TrainingError:
-        leaderboard = []
-    path = folder / "report.html"
-    path.write_text(render(manifest, Numbers.read(folder), leaderboard), encoding="utf-8")
-    return path
+    numbers = Numbers.read(folder)
+    files = {"leaderboard": _leaderboard(folder.parent), "rejects": _rejects(folder.parent)}
+    if figures is None:
+        figures = {name: to_svg(draw(name, numbers)) for name in drawable(numbers)}
+    (folder / MARKDOWN).write_text(render(manifest, numbers, **files), encoding="utf-8")
+    page = folder / PAGE
+    page.write_text(render(manifest, numbers, figures=figures, **files), encoding="utf-8")
+    return page
 
 
-def render(manifest: Manifest, numbers: Numbers, leaderboard: Sequence[LeaderboardRow] = ()) -> str:
-    """The report as one HTML page that needs nothing else."""
-    metrics, tables = numbers.metrics, numbers.tables
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            manifest=manifest,
-            metrics=metrics,
-            tables=tables,
-            figures={name: Markup(to_svg(draw(name, numbers))) for name in FIGURES},  # noqa: S704
-            findings=sentences.findings(metrics, tables["deciles"]),
-            worth=sentences.worth(metrics),
-            whom_to_call=sentences.whom_to_call(manifest.decision),
-            metric_rows=_metric_rows(manifest, numbers),
-            slices=_slices(numbers),
-            leaderboard=leaderboard,
-        )
-    )
+def render(
+    manifest: Manifest,
+    numbers: Numbers,
+    leaderboard: Sequence[LeaderboardRow] = (),
+    rejects: Mapping[str, Any] | None = None,
+    figures: Mapping[str, str] | None = None,
+) -> str:
+    """The report as one page that needs nothing else; without figures, as Markdown.
+
+    Args:
+        rejects: The summary of the rows that were refused.
+    """
+    metrics, tables, policy = numbers.metrics, numbers.tables, manifest.decision
+    marked = figures is not None
+    sources = Sources(_files(manifest, numbers, leaderboard, rejects), metrics["currency"], marked)
+    featured = sentences.featured(tables["given"])
+    context: dict[str, Any] = {
+        "asked": sum(row["customers"] for row in tables["offers"]),
+        "acceptance": share(policy.acceptance),
+        "at": f"plots/given.json#{featured}",
+        "bounds": sources.bounds,
+        "calibration": sentences.calibration(metrics),
+        "costs": policy.costs,
+        "featured": featured,
+        "figures": {name: Markup(svg) for name, svg in (figures or {}).items()},  # noqa: S704
+        "leaderboard": leaderboard,
+        "manifest": manifest,
+        "metric_rows": _metric_rows(manifest),
+        "metrics": metrics,
+        "rejects": rejects,
+        "show": sources.show,
+        "slices": _slices(numbers),
+        "tables": tables,
+        "typical": money(policy.typical_value, policy.costs.currency),
+        "words": sentences,
+    }
+    template = _environment(marked).get_template(f"{PAGE if marked else MARKDOWN}.j2")
+    return tied(template.render(context))
 
 
 @cache
-def _environment() -> Environment:
+def _environment(marked: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
+        autoescape=marked,  # noqa: S701
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "between": between,
-        "money": money,
-        "number": number,
-        "points": points,
-        "share": share,
-        "share_between": share_between,
-        "tied": tied,
-    }
+    environment.filters |= {"cell": _cell, "lines": lambda text: " ".join(text.split())}
     return environment
 
 
-def _metric_rows(manifest: Manifest, numbers: Numbers) -> list[dict[str, Any]]:
-    """One row for each metric of the hold-out, beside what training had led to expect."""
-    rows: list[dict[str, Any]] = []
-    for name, metric in headline(manifest.decision).items():
-        found = numbers.metrics[name]
-        expected = manifest.metrics.get(name)
-        rows.append(
-            {
-                "title": metric.title,
-                "meaning": sentences.MEANINGS[name],
-                "value": _value(metric, found["value"]),
-                "bounds": share_between(found, 1) if name in _SHARES else between(found, _digits(metric)),
-                "expected": _value(metric, expected.value) if expected else "",
-            }
-        )
-    return rows
+def _cell(text: str) -> str:
+    """Text that stays within its cell of a Markdown table, and is no markup there."""
+    for mark in "\\`*_[]<>|#":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
 
 
-def _value(metric: Metric, value: float | None) -> str:
-    return share(value, 1) if metric.name in _SHARES else number(value, _digits(metric))
+def _files(
+    manifest: Manifest,
+    numbers: Numbers,
+    leaderboard: Sequence[LeaderboardRow],
+    rejects: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    return {
+        "metrics.json": numbers.metrics,
+        "manifest.json": manifest,
+        "leaderboard.json": [asdict(row) for row in leaderboard],
+        "rejects/summary.json": rejects,
+        **{f"plots/{name}.json": rows for name, rows in numbers.tables.items()},
+    }
+
+
+def _leaderboard(root: Path) -> list[LeaderboardRow]:
+    try:
+        return read_leaderboard(root)
+    except TrainingError:
+        return []
+
+
+def _rejects(root: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((root / _REJECTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _metric_rows(manifest: Manifest) -> list[dict[str, Any]]:
+    """The metrics of the hold-out, and how to tell each."""
+    return [
+        {
+            "name": metric.name,
+            "title": metric.title,
+            "meaning": sentences.MEANINGS[metric.name],
+            "form": ("share", 1) if metric.name in _SHARES else ("number", _digits(metric)),
+            "expected": metric.name in manifest.metrics,
+        }
+        for metric in headline(manifest.decision).values()
+    ]
 
 
 def _digits(metric: Metric) -> int:
@@ -128,7 +178,11 @@ def _digits(metric: Metric) -> int:
 def _slices(numbers: Numbers) -> list[tuple[str, list[dict[str, Any]]]]:
     """Groups by field; `off` where predictions miss the churn rate by more than chance explains."""
     rows = [
-        {**row, "off": row["gap_low"] is not None and not row["gap_low"] <= 0 <= row["gap_high"]}
-        for row in numbers.tables["slices"]
+        {
+            **row,
+            "at": f"plots/slices.json#{place}",
+            "off": row["gap_low"] is not None and not row["gap_low"] <= 0 <= row["gap_high"],
+        }
+        for place, row in enumerate(numbers.tables["slices"])
     ]
     return [(field, list(group)) for field, group in groupby(rows, key=lambda row: row["field"])]

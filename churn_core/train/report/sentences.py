@@ -1,15 +1,11 @@
-"""What the numbers say, in sentences. Every number comes from `metrics.json`, `plots/` or the manifest."""
+"""What the report says where numbers decide which words are right; the other sentences are templates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from churn_core.bundle import DecisionPolicy
-from churn_core.train.evaluation.curves import Rows
-from churn_core.train.evaluation.words import between, money, number, share, share_between
-
-__all__ = ["MEANINGS", "calibration", "findings", "whom_to_call", "worth"]
+__all__ = ["CARD", "LIMITS", "MEANINGS", "OUT_OF_SCOPE", "USES", "Verdict", "calibration", "featured"]
 
 # What each metric of the table means to someone who does not know it.
 MEANINGS = {
@@ -26,53 +22,74 @@ MEANINGS = {
     "precision": "Share of the customers at or above the threshold who left.",
     "recall": "Share of those who left who were at or above the threshold.",
     "f1": "Harmonic mean of precision and recall.",
-    "profit": "Per customer of the whole base, if all at or above the threshold are contacted.",
-    "profit_all": "The same, if every customer is contacted.",
-    "contacted": "Share of the whole base that would be contacted.",
+    "profit": "Per customer of the whole base, if all at or above the threshold are called.",
+    "profit_all": "The same, if every customer is called.",
+    "contacted": "Share of the whole base that would be called.",
     "mpc": "What the best cut-off on these customers would have brought: no threshold brings more.",
-    "mpc_fraction": "How many customers that best cut-off contacts.",
+    "mpc_fraction": "How many customers that best cut-off calls.",
     "empc": "The same when the share that accepts is uncertain and the cut-off follows it.",
-    "empc_fraction": "How many customers that contacts on average.",
+    "empc_fraction": "How many customers that calls on average.",
     "churn_rate": "Share of the hold-out who left.",
     "mean_probability": "What the model expects the churn rate to be.",
 }
 
+USES = (
+    "Rank existing customers by their risk of leaving, and decide to whom a retention team makes an offer.",
+    "Weigh a campaign beforehand: what so many calls are expected to bring under the costs of the policy.",
+    "Tell the person who calls what the score rests on. People decide what is said and offered.",
+)
 
-def findings(metrics: Mapping[str, Any], deciles: Rows) -> list[str]:
-    """How good the model is, the most telling first."""
-    return [_riskiest_tenth(metrics), _riskiest_fifth(deciles[1]), _pairs(metrics), calibration(metrics)]
+OUT_OF_SCOPE = (
+    "Decisions about prices, credit, service level, employment, or anything else that a person depends on.",
+    "Any use to the disadvantage of the customers who are scored.",
+    "Other kinds of customers, markets or products than those of the training data.",
+    "Predicting what a change would do: neither the score nor its reasons say what causes churn.",
+)
+
+LIMITS = (
+    (
+        "The customers of the test were drawn at random from the same data, not from a later time. How fast "
+        "the model ages is not measured here: watch inputs and outcomes, and test it again when offers or "
+        "competitors change."
+    ),
+    "Importance and reasons are associations between fields and the score. They are no proof of cause.",
+    (
+        "That a called customer accepts and stays is an assumption of the policy which this data cannot "
+        "confirm. A trial with a control group that is not called can."
+    ),
+    "In small groups intervals are wide. No difference shown is not proof of equal treatment.",
+    (
+        "The highest profits (MPC, EMPC) are chosen on the very customers that they are measured on, and so "
+        "a little too high; the profit at the bundle's own threshold is not."
+    ),
+)
+
+# Sections of a model card (Mitchell et al. 2019) and where this report has them.
+CARD = (
+    ("Model details", (("model", "Model and lineage"), ("policy", "Costs and policy"))),
+    ("Intended use", (("use", "Intended use and limits"),)),
+    ("Factors", (("slices", "Groups"), ("fields", "Fields of a customer"))),
+    ("Metrics", (("quality", "How good it is"), ("summary", "In short"))),
+    ("Evaluation data", (("data", "Data"),)),
+    ("Training data", (("data", "Data"),)),
+    ("Quantitative analyses", (("quality", "How good it is"), ("slices", "Groups"), ("drivers", "Reasons"))),
+    ("Ethical considerations", (("persons", "Data about persons"), ("slices", "Groups"))),
+    ("Caveats and recommendations", (("use", "Intended use and limits"),)),
+)
 
 
-def _riskiest_tenth(metrics: Mapping[str, Any]) -> str:
-    rate = metrics["top_rate_10"]
-    return (
-        f"Of the 10 % of customers with the highest risk, {share(rate['value'])} left "
-        f"(95 % interval {share_between(rate)}). Among all customers it was "
-        f"{share(metrics['churn_rate']['value'])}."
-    )
+class Verdict(NamedTuple):
+    """Whether a predicted 30 % means that 30 of 100 leave, and whether numbers stand behind that."""
+
+    words: str
+    evidence: bool = True
 
 
-def _riskiest_fifth(decile: Mapping[str, Any]) -> str:
-    bounds = {"low": decile["gain_low"], "high": decile["gain_high"]}
-    return (
-        f"The 20 % of customers with the highest risk hold {share(decile['gain'])} of all who left "
-        f"({share_between(bounds)})."
-    )
-
-
-def _pairs(metrics: Mapping[str, Any]) -> str:
-    auc = metrics["roc_auc"]
-    return (
-        "Of a customer who left and one who stayed, the model gives the higher risk to the one who left in "
-        f"{share(auc['value'])} of all pairs ({share_between(auc)}). Guessing would reach 50 %."
-    )
-
-
-def calibration(metrics: Mapping[str, Any]) -> str:
-    """Whether a predicted 30 % means that 30 of 100 leave."""
+def calibration(metrics: Mapping[str, Any]) -> Verdict:
+    """What slope, intercept and Spiegelhalter's test say of the probabilities."""
     slope, intercept = metrics["calibration_slope"], metrics["calibration_intercept"]
     if None in (slope["low"], intercept["low"], metrics["spiegelhalter_p"]):
-        return "Whether the probabilities come true could not be measured on this hold-out."
+        return Verdict("Whether the probabilities come true could not be measured on this hold-out.", False)
     faults = [
         ("they are too extreme: true chances lie nearer to the average", slope["high"] < 1),
         ("they are too timid: true chances lie further from the average", slope["low"] > 1),
@@ -80,67 +97,19 @@ def calibration(metrics: Mapping[str, Any]) -> str:
         ("they are too high on average", intercept["high"] < 0),
     ]
     found = [text for text, holds in faults if holds]
-    evidence = (
-        f"calibration slope {number(slope['value'], 2)}, {between(slope, 2)}; "
-        f"Spiegelhalter's test p = {number(metrics['spiegelhalter_p'])}"
-    )
     if found:
-        return f"The probabilities should be read with care: {' and '.join(found)} ({evidence})."
+        return Verdict(f"The probabilities should be read with care: {' and '.join(found)}")
     if metrics["spiegelhalter_p"] < 0.05:
-        return (
+        return Verdict(
             "The probabilities deviate from what happened by more than chance explains, though neither too "
-            f"high nor too low throughout ({evidence})."
+            "high nor too low throughout"
         )
-    return (
-        "The probabilities can be taken at their word: of customers with a predicted 30 %, about 30 of 100 "
-        f"leave ({evidence})."
-    )
+    return Verdict("The probabilities can be taken at their word: the test finds no fault in them")
 
 
-def worth(metrics: Mapping[str, Any]) -> list[str]:
-    """What acting on the model brings under the costs in the bundle."""
-    currency, profit, rows = metrics["currency"], metrics["profit"], metrics["holdout_rows"]
-    contacted = (
-        f"Contacting the {share(metrics['contacted']['value'])} of customers at or above the threshold is "
-        f"worth {money(profit['value'], currency)} per customer of the whole base (95 % interval "
-        f"{between(profit, 2)} {currency}): {money(profit['value'] * rows, currency, 0)} for the {rows:,} "
-        "customers of the test."
-    )
-    others = (
-        f"Contacting everybody would be worth {money(metrics['profit_all']['value'], currency)} per "
-        "customer, contacting nobody nothing."
-    )
-    best = (
-        "The best cut-off on these very customers would have contacted "
-        f"{share(metrics['mpc_fraction']['value'])}, worth {money(metrics['mpc']['value'], currency)} per "
-        "customer; with hindsight, no cut-off brings more."
-    )
-    return [contacted, others, best]
-
-
-def whom_to_call(policy: DecisionPolicy) -> list[str]:
-    """The rule by which the bundle decides, and the money behind it."""
-    costs, currency = policy.costs, policy.costs.currency
-    by_value = bool(costs.value_field)
-    worth_of = f"a customer worth {money(policy.typical_value, currency)}" if by_value else "a customer"
-    reason = (
-        "From there on contact brings more than it costs."
-        if costs.threshold == "profit"
-        else "This threshold is set by hand in the parameters."
-    )
-    rule = f"Contact {worth_of} whose probability of churn is {share(policy.threshold, 1)} or more. {reason}"
-    money_behind = (
-        f"A customer who would leave and is contacted brings {money(policy.gain, currency)} on average: "
-        f"{share(policy.acceptance)} accept an offer of {money(costs.offer_cost, currency)} and stay, worth "
-        f"{money(policy.typical_value, currency)}; the contact costs {money(costs.contact_cost, currency)}. "
-        f"A customer who would have stayed costs {money(policy.loss, currency)}."
-    )
-    return [rule, money_behind, *([_by_value(policy)] if by_value else [])]
-
-
-def _by_value(policy: DecisionPolicy) -> str:
-    costs = policy.costs
-    each = f"Each customer is worth {costs.value_field} times {costs.value_months:g}"
-    if costs.threshold == "profit":
-        return f"{each}; the more he is worth, the lower the probability from which he is contacted."
-    return f"{each}; the threshold is the same for all."
+def featured(rows: Sequence[Mapping[str, Any]], near: float = 0.3, enough: int = 30) -> int:
+    """Which of the rows of `given` to tell on the first page: near 30 %, and with enough customers."""
+    places = [place for place, row in enumerate(rows) if row["customers"] >= enough]
+    if not places:
+        return max(range(len(rows)), key=lambda place: rows[place]["customers"])
+    return min(places, key=lambda place: abs(rows[place]["probability"] - near))
