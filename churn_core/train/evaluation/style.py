@@ -15,6 +15,8 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -117,7 +119,8 @@ def to_png(figure: Figure) -> bytes:
     """The figure as a PNG file, 200 dots per inch."""
     buffer = io.BytesIO()
     with house_style():
-        figure.savefig(buffer, format="png", dpi=200, metadata={"Software": None})
+        figure.set_dpi(200)
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # `savefig` would draw twice
     return buffer.getvalue()
 
 
@@ -125,7 +128,9 @@ def to_svg(figure: Figure) -> str:
     """The figure as an `<svg>` element, in the colours and the font of the page around it."""
     buffer = io.StringIO()
     with house_style():
-        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        FigureCanvasSVG(figure).print_svg(
+            buffer, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
