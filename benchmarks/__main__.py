@@ -7,6 +7,7 @@ from importlib import import_module
 
 BENCHMARKS = {
     "quality": "what models are worth on hold-outs of five splits",
+    "coverage": "whether intervals hold the churn rate as often as they say",
     "pipeline": "the pipeline beside PyCaret's own compare and tune",
     "reasons": "what reasons cost, and how exact they are",
     "serve": "the service beside a bare application of its framework",
