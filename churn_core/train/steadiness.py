@@ -2,10 +2,11 @@
 
 Bounds rest on the fits of the folds, but another fit, that of all customers, is served. Two
 cross-validations on different folds score every customer twice, each time by a fit that has not
-seen him. Where two customers of like score share a fold's fit, their differences have that fit's
-own error in common, so the mean product of such differences estimates its variance: a random
-effect of fits, as DerSimonian and Laird (Controlled Clinical Trials 7, 1986) have it of studies,
-without the noise of outcomes, which would drown it.
+seen him. What the folds' customers alone change cancels out among the folds of one, as it does in
+the fit of all; what remains apart, for customers of like score together, is the fits' own error. The
+mean product of two such customers' differences estimates its variance: a random effect of fits, as
+DerSimonian and Laird (Controlled Clinical Trials 7, 1986) have it of studies, without the noise of
+outcomes, which would drown it.
 """
 
 from __future__ import annotations
@@ -43,34 +44,31 @@ def spread_of_fits(
     Returns:
         The standard deviation of that shift, in calibrated log-odds.
     """
-    fold = stratified_folds(data.labels, len(np.unique(data.fold)), data.seed + 1)
+    folds = len(np.unique(data.fold))
+    fold = stratified_folds(data.labels, folds, data.seed + 1)
     other = _unseen(members, data, fold)
     first, second = (calibrated_odds(calibration, one) for one in (odds, other))
-    return shift_between_fits(first, second, (data.fold, fold), neighbours(len(odds)))
+    return shift_between_fits(first, second, folds, neighbours(len(odds)))
 
 
-def shift_between_fits(first: Floats, second: Floats, folds: tuple[Folds, Folds], alike: int) -> float:
+def shift_between_fits(first: Floats, second: Floats, folds: int, alike: int) -> float:
     """The same from two cross-validations.
 
     Args:
         first: Calibrated log-odds of every row, from fits that have not seen it, `[rows]`.
         second: The same from other folds.
-        folds: In which fold a row was in the first, and in the second.
+        folds: How many folds each had.
         alike: How many customers count as alike.
     """
     products = pairs = 0.0
     groups = max(1, round(len(first) / alike))
     for rows in np.array_split(np.argsort(first + second, kind="stable"), groups):
         apart = (second - first)[rows]
-        apart -= apart.mean()
-        for fold in folds:
-            sums, squares, counts = (np.bincount(fold[rows], one) for one in (apart, apart**2, apart * 0 + 1))
-            products += float(np.sum(sums**2 - squares))
-            pairs += float(np.sum(counts * (counts - 1)))
-    count = int(folds[0].max()) + 1
-    # What all folds have in common is centred away (count - 1), and one more fit varies beside
-    # the mean of `count` others (count + 1).
-    return float(np.sqrt(max(products, 0.0) / max(pairs, 1.0) * (count + 1) / (count - 1)))
+        products += float(apart.sum() ** 2 - (apart**2).sum())
+        pairs += len(rows) * (len(rows) - 1.0)
+    # Means of `folds` fits differ by 2 / folds of a fit's variance, one more fit and such a mean
+    # by 1 + 1 / folds of it.
+    return float(np.sqrt((folds + 1) / 2 * max(products, 0.0) / max(pairs, 1.0)))
 
 
 def _unseen(members: Sequence[Member], data: TrainingData, fold: Folds) -> Floats:
