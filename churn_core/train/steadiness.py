@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,8 @@ def _unseen(members: Sequence[Member], data: TrainingData, fold: Folds) -> Float
     return odds
 
 
-def _fitted(member: Member, matrix: NDArray[np.float32], labels: NDArray[np.int64]) -> object:
+def _fitted(member: Member, matrix: NDArray[np.float32], labels: NDArray[np.int64]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # networks are stopped early on purpose
-        return clone(member.estimator).fit(matrix, labels)
+        fresh: Any = clone(member.estimator)
+        return fresh.fit(matrix, labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,14 +45,14 @@ def drawn(law: Law, rows: int = 6000, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 
 def test_beta_is_a_logistic_regression_on_both_logarithms() -> None:
-    odds, labels = drawn(LAWS["beta"], 200_000)
+    odds, labels = drawn(LAWS["beta"], 60_000)
     found = fit_calibration("beta", odds, labels)
     p = probabilities(odds)
-    other = LogisticRegression(C=1e8, tol=1e-8).fit(np.column_stack([np.log(p), -np.log1p(-p)]), labels)
+    other: Any = LogisticRegression(C=1e8, tol=1e-8).fit(np.column_stack([np.log(p), -np.log1p(-p)]), labels)
     a, b = other.coef_[0]
     assert (found.slope, found.slope + found.bend) == pytest.approx((a, b), abs=1e-3)
     assert found.intercept == pytest.approx(other.intercept_[0], abs=1e-3)
-    assert (a, b) == pytest.approx((0.7, 1.3), abs=0.05)
+    assert (a, b) == pytest.approx((0.7, 1.3), abs=0.1)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

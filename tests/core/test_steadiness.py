@@ -92,8 +92,8 @@ def covered(estimator: object, heeding: bool, splits: int) -> float:
 
 def test_where_fits_differ_intervals_hold_because_they_know() -> None:
     tree = DecisionTreeClassifier(max_leaf_nodes=12, min_samples_leaf=30, random_state=0)
-    assert covered(tree, False, 60) < 0.84
-    assert covered(tree, True, 60) == pytest.approx(0.9, abs=0.035)
+    assert covered(tree, False, 60) < 0.8
+    assert covered(tree, True, 60) == pytest.approx(0.9, abs=0.05)
 
 
 def test_where_fits_agree_intervals_hold_as_often_as_they_say() -> None:
