@@ -9,6 +9,7 @@ BENCHMARKS = {
     "actions": "what it costs to find what could keep a customer",
     "quality": "what models are worth on hold-outs of five splits",
     "unseen": "data sets that nothing was tuned on, beside AutoML libraries",
+    "coverage": "whether intervals hold the churn rate as often as they say",
     "pipeline": "the pipeline beside PyCaret's own compare and tune",
     "reasons": "what reasons cost, and how exact they are",
     "serve": "the service beside a bare application of its framework",

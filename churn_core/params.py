@@ -72,7 +72,7 @@ class TrainParams(_Section):
         budget_seconds: After it, no further model is started; what stands is used.
         tune: Candidates of the hyper-parameter search for each of the best models; 0 for none.
         blend: How many of the best models are averaged; 1 for the best alone.
-        calibration: `platt`, or `none`.
+        calibration: `platt`, `beta` or `none`; `auto` for the one that cross-validation prefers.
         interval: For what share of customers the interval around a probability is to hold the
             churn rate of those who score alike.
         seed: Seed of everything random in training.
@@ -84,7 +84,7 @@ class TrainParams(_Section):
     budget_seconds: float = Field(default=900, gt=0)
     tune: int = Field(default=6, ge=0)
     blend: int = Field(default=3, ge=1)
-    calibration: Literal["platt", "none"] = "platt"
+    calibration: Literal["auto", "beta", "platt", "none"] = "auto"
     interval: float = added(0.9, ge=0.5, le=0.99)
     seed: int = Field(default=0, ge=0, le=_SEED)
 

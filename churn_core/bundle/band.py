@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.schemas.rules import Frozen
+from churn_core.schemas.rules import Frozen, added
 
 __all__ = ["BandReader", "ProbabilityBand"]
 
@@ -26,6 +26,8 @@ class ProbabilityBand(Frozen):
         probabilities: Knots, rising from 0 to 1.
         low: Lower bounds at the knots.
         high: Upper bounds at the knots.
+        spread: Standard deviation in log-odds, part of the bounds, of what another fit of the same
+            model would say about customers who score alike.
     """
 
     coverage: float
@@ -33,6 +35,7 @@ class ProbabilityBand(Frozen):
     probabilities: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    spread: float = added(0.0)
 
 
 class BandReader:

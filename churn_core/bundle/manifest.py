@@ -18,6 +18,7 @@ from churn_core.schemas.rules import Frozen, added
 __all__ = [
     "FORMAT",
     "Calibration",
+    "CalibrationScore",
     "DerivedRef",
     "FileRef",
     "Interval",
@@ -47,15 +48,36 @@ class MemberRef(Frozen):
     hyper_parameters: dict[str, str] = {}
 
 
-class Calibration(Frozen):
-    """`probability = sigmoid(slope * logit(score) + intercept)`, fitted out of fold.
+class CalibrationScore(Frozen):
+    """How a method of calibration fared in cross-validation on training customers.
 
-    `none` has slope 1 and intercept 0.
+    Attributes:
+        log_loss: Mean over customers and partitions.
+        behind: By how much that is worse than the best method's.
+        standard_error: Of `behind`, from each customer's difference.
     """
 
-    method: Literal["platt", "none"]
+    method: str
+    log_loss: float
+    behind: float
+    standard_error: float
+
+
+class Calibration(Frozen):
+    """`probability = sigmoid(slope * s + bend * log(1 + e^s) + intercept)`, s = logit(score).
+
+    Fitted out of fold. `none` has slope 1 and intercept 0; only `beta` has a bend: its a is
+    `slope`, its b `slope + bend`.
+
+    Attributes:
+        compared: What the method was chosen by; empty where it was named in the parameters.
+    """
+
+    method: Literal["beta", "platt", "none"]
     slope: float
     intercept: float
+    bend: float = added(0.0)
+    compared: tuple[CalibrationScore, ...] = added(())
 
 
 class Interval(Frozen):
@@ -108,7 +130,8 @@ class ReasonsRef(Frozen):
         stand_ins: Members whose log-odds are no plain sum, or one of too large trees. What is
             shared out is what small trees say that were fitted to them.
         gap: What shares lacked of the log-odds on training customers, root mean square, before
-            it was spread over them: the rounding of float32, or the misfit of stand-ins.
+            it was spread over them: the rounding of float32, the misfit of stand-ins, or what a
+            bent calibration departs from a straight line.
     """
 
     base: float

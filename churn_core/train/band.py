@@ -6,7 +6,11 @@ place s on the scale of log-odds, the churn rate is `sigmoid(s + d)` with one un
 neighbours of s. The interval holds every d that a score test (Wilson, JASA 22, 1927; here with the
 log-odds as offsets) does not reject:
 
-    |churners - sum p_i(d)| <= z sqrt(sum p_i(d) (1 - p_i(d))),   p_i(d) = sigmoid(s_i + d)
+    |churners - sum p_i(d)| <= z sqrt(V + (tau V)^2)
+    p_i(d) = sigmoid(s_i + d),  V = sum p_i(d) (1 - p_i(d))
+
+where tau is by how much the served fit's shift differs from that of the folds (`steadiness`): a
+shift by tau moves the expected number of churners by tau V.
 
 With the log-odds as offsets the calibrated curve takes care of the slope within the neighbourhood,
 and its size, rows^(2/3), lets bias vanish before the width does. Near the ends neighbourhoods shrink
@@ -23,7 +27,7 @@ from numpy.typing import NDArray
 from churn_core.bundle.band import ProbabilityBand
 from churn_core.train.blend import probabilities
 
-__all__ = ["fit_band"]
+__all__ = ["fit_band", "neighbours"]
 
 Floats = NDArray[np.float64]
 
@@ -35,24 +39,33 @@ _HALVINGS = 40
 _DIGITS = 6
 
 
-def fit_band(odds: Floats, labels: NDArray[np.int64], coverage: float) -> ProbabilityBand:
+def neighbours(rows: int) -> int:
+    """How many customers count as alike among so many."""
+    return max(2, round(rows ** (2 / 3)))
+
+
+def fit_band(
+    odds: Floats, labels: NDArray[np.int64], coverage: float, spread: float = 0.0
+) -> ProbabilityBand:
     """Bounds by calibrated probability.
 
     Args:
         odds: Calibrated log-odds of fits that have not seen their rows, `[rows]`.
         labels: 1 for churn, `[rows]`.
         coverage: From 0 to 1.
+        spread: Standard deviation of the shift between fits, in log-odds.
     """
     order = np.argsort(odds, kind="stable")
     scores = odds[order]
-    size = max(2, round(len(scores) ** (2 / 3)))
+    size = neighbours(len(scores))
     count = min(_MOST_KNOTS, _KNOTS * -(-len(scores) // size))
     knots = _apart(np.quantile(scores, (np.arange(count) + 0.5) / count))
     offsets, inside, churners = _neighbours(scores, labels[order], knots, size)
     z = NormalDist().inv_cdf((1 + coverage) / 2)
-    low, high = (probabilities(knots + _shift(offsets, inside, churners, side)) for side in (z, -z))
+    low, high = (probabilities(knots + _shift(offsets, inside, churners, side, spread)) for side in (z, -z))
     return ProbabilityBand(
         coverage=coverage,
+        spread=spread,
         neighbours=int(inside.sum(axis=1).max()),
         probabilities=_rounded(0.0, probabilities(knots), 1.0),
         low=_rounded(0.0, low, 1.0),
@@ -83,14 +96,15 @@ def _neighbours(
     return scores[positions], inside, np.sum(labels[positions] * inside, axis=1).astype(np.float64)
 
 
-def _shift(offsets: Floats, inside: NDArray[np.bool_], churners: Floats, z: float) -> Floats:
+def _shift(offsets: Floats, inside: NDArray[np.bool_], churners: Floats, z: float, spread: float) -> Floats:
     """The shift at which the score statistic is `z`, by halving: it falls as the shift grows."""
     low = np.full(len(offsets), -_FARTHEST)
     high = -low
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         p = np.where(inside, probabilities(offsets + middle[:, None]), 0.0)
-        statistic = churners - p.sum(axis=1) - z * np.sqrt(np.sum(p * (1 - p), axis=1))
+        variance = np.sum(p * (1 - p), axis=1)
+        statistic = churners - p.sum(axis=1) - z * np.sqrt(variance + (spread * variance) ** 2)
         low, high = np.where(statistic > 0, middle, low), np.where(statistic > 0, high, middle)
     return low
 

@@ -14,6 +14,9 @@ __all__ = ["stratified_folds"]
 def stratified_folds(labels: NDArray[np.int64], folds: int, seed: int) -> NDArray[np.int64]:
     """Folds of equal churn rate, int64 `[rows]`: the fold in which each row is tested.
 
+    Args:
+        seed: Of any size: what scikit-learn does not take is taken modulo 2^32.
+
     Raises:
         TrainingError: An outcome is missing, or too rare to stand in every fold.
     """
@@ -31,7 +34,7 @@ def stratified_folds(labels: NDArray[np.int64], folds: int, seed: int) -> NDArra
             f"too few for train.folds = {folds}"
         )
     fold = np.empty(len(labels), dtype=np.int64)
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
     for index, (_, test) in enumerate(splitter.split(labels, labels)):
         fold[test] = index
     return fold

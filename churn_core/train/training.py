@@ -23,7 +23,7 @@ from churn_core.protocols import Member, Progress, TrainedModel, TrainingData
 from churn_core.schemas import SchemaSpec
 from churn_core.train.band import fit_band
 from churn_core.train.blend import blend, to_log_odds
-from churn_core.train.calibrate import cross_fitted, fit_calibration
+from churn_core.train.calibrate import calibrate, calibrated_odds, cross_fitted
 from churn_core.train.export import export_graph
 from churn_core.train.folds import stratified_folds
 from churn_core.train.leaderboard import LEADERBOARD, write_leaderboard
@@ -32,6 +32,7 @@ from churn_core.train.parity import check_parity
 from churn_core.train.prepared import Prepared, load_prepared
 from churn_core.train.reasons import export_reasons
 from churn_core.train.scaling import final_model
+from churn_core.train.steadiness import spread_of_fits
 
 __all__ = ["CANDIDATE", "Silent", "train"]
 
@@ -98,12 +99,13 @@ def _assemble(
     members = trained.members
     weights = [member.weight for member in members]
     odds = blend([to_log_odds(member.out_of_fold) for member in members], weights)
-    calibration = fit_calibration(params.train.calibration, odds, data.labels)
+    calibration = calibrate(params.train.calibration, odds, data.labels, data.seed)
     graph = export_graph(members, calibration, len(encoder.names))
     holdout = encoder.encode(read_columns(prepared.spec, prepared.holdout_features).raw)
     parity = check_parity(graph, members, calibration, np.concatenate([data.matrix, holdout]))
     raw = read_columns(prepared.spec, prepared.train.table).raw
     typical = reference(raw)
+    spread = spread_of_fits(members, calibration, odds, data)
     reasons, about = export_reasons(members, calibration, encoder, raw, graph)
     manifest = Manifest(
         name=params.mlflow.model,
@@ -115,9 +117,9 @@ def _assemble(
         trainer=params.train.trainer,
         members=tuple(_ref(member) for member in members),
         calibration=calibration,
-        band=fit_band(calibration.slope * odds + calibration.intercept, data.labels, params.train.interval),
+        band=fit_band(calibrated_odds(calibration, odds), data.labels, params.train.interval, spread),
         decision=decision_policy(params.costs, typical),
-        metrics=_metrics(params, odds, data),
+        metrics=_metrics(calibration.method, odds, data),
         parity=parity,
         lineage=lineage(params, prepared, [*packages, *map(_package, members)], root),
         reasons=about,
@@ -125,8 +127,8 @@ def _assemble(
     return write_bundle(root / CANDIDATE, manifest, graph, reasons)
 
 
-def _metrics(params: Params, odds: NDArray[np.float64], data: TrainingData) -> dict[str, Interval]:
-    p = cross_fitted(params.train.calibration, odds, data.labels, data.fold)
+def _metrics(method: str, odds: NDArray[np.float64], data: TrainingData) -> dict[str, Interval]:
+    p = cross_fitted(method, odds, data.labels, data.fold)
     return bootstrap(data.labels, p, {name: METRICS[name] for name in _METRICS}, seed=data.seed)
 
 

@@ -36,7 +36,7 @@ def refused(path: Path, content: str | bytes) -> str:
         ("split: {seed: 1.5}", "split.seed: must be a whole number"),
         ("split: {holdout: much}", "split.holdout: must be a number"),
         ("train: {models: lr}", "train.models: must be a list"),
-        ("train: {calibration: isotonic}", "train.calibration: must be 'platt' or 'none'"),
+        ("train: {calibration: isotonic}", "train.calibration: must be 'auto', 'beta', 'platt' or 'none'"),
         ("train: [lr]", "train: must be a mapping of keys"),
         ("train:", "train: must be a mapping of keys"),
         ("dataset: {options: 3}", "dataset.options: must be a mapping of keys"),

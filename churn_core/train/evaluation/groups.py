@@ -49,11 +49,11 @@ def risk_groups(probabilities: NDArray[np.float64], policy: DecisionPolicy) -> I
         yield Group("churn_risk", name, members)
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson, JASA 22, 1927); `nan` without trials."""
+def wilson(successes: int, trials: int, z: float = _Z) -> tuple[float, float]:
+    """Interval of a share, of 95 % if nothing is said (Wilson, JASA 22, 1927); `nan` without trials."""
     if not trials:
         return np.nan, np.nan
-    share, spread = successes / trials, _Z**2 / trials
+    share, spread = successes / trials, z**2 / trials
     centre = (share + spread / 2) / (1 + spread)
     half = np.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
     return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))

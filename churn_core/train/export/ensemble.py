@@ -55,10 +55,30 @@ def export_graph(members: Sequence[Member], calibration: Calibration, columns: i
     odds = [_convert(member, graph) for member in members]
     joined = graph.node("Concat", odds, axis=1) if len(odds) > 1 else odds[0]
     limited = graph.node("Clip", [joined, graph.constant(-LIMIT), graph.constant(LIMIT)])
-    weights = np.array([[member.weight * calibration.slope] for member in members])
-    score = graph.node("Gemm", [limited, graph.constant(weights), graph.constant([calibration.intercept])])
+    weights = np.array([[member.weight] for member in members])
+    score = _calibrated(graph, limited, weights, calibration)
     probability = graph.node("Sigmoid", [score])
     return graph.finish(graph.node("Squeeze", [probability, graph.constant([1])]))
+
+
+def _calibrated(
+    graph: GraphBuilder, odds: str, weights: NDArray[np.float64], calibration: Calibration
+) -> str:
+    """Calibrated log-odds `[rows, 1]` of the members' log-odds; see `Calibration`."""
+    if calibration.bend:
+        score = graph.node("MatMul", [odds, graph.constant(weights)])
+        odds = graph.node("Concat", [score, _softplus(graph, score)], axis=1)
+        weights = np.array([[calibration.slope], [calibration.bend]])
+    else:
+        weights = weights * calibration.slope
+    return graph.node("Gemm", [odds, graph.constant(weights), graph.constant([calibration.intercept])])
+
+
+def _softplus(graph: GraphBuilder, odds: str) -> str:
+    """`log(1 + e^odds)`; the operator of that name gives one row other bits than many."""
+    nearer = graph.node("Sigmoid", [graph.node("Abs", [odds])])
+    above = graph.widen(graph.node("Relu", [odds]))
+    return graph.narrow(graph.node("Sub", [above, graph.node("Log", [graph.widen(nearer)])]))
 
 
 def additive_form(member: Member, columns: int) -> Forest | Linear | None:

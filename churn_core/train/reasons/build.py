@@ -13,7 +13,8 @@ from churn_core.bundle.session import SHARES, Graph, SharesGraph
 from churn_core.errors import ExportError
 from churn_core.features import Encoder, RawTable
 from churn_core.protocols import Member
-from churn_core.train.blend import LIMIT, log_odds
+from churn_core.train.blend import LIMIT, blended_log_odds, log_odds, probabilities
+from churn_core.train.calibrate import calibrated_odds
 from churn_core.train.export import additive_form
 from churn_core.train.export.forest import Forest, add_forest
 from churn_core.train.export.graph import GraphBuilder
@@ -62,14 +63,18 @@ def export_reasons(
     """
     matrix = encoder.encode(raw)
     players = find_players(encoder, raw)
-    score = _score(members, calibration, players, matrix)
+    straight = _straightened(calibration, blended_log_odds(members, matrix))
+    score = _score(members, straight, players, matrix)
     divisions = [
         divide(group, players.fields + index, encoder, raw, score.games, score.weights)
         for index, group in enumerate(players.groups)
     ]
     reasons = _write(score, players, divisions, matrix)
-    gap = _gap(reasons, graph, score, members, matrix, players.fields)
-    return reasons, ReasonsRef(base=score.base, stand_ins=score.stand_ins, gap=gap)
+    odds = score.base + SharesGraph(reasons, matrix.shape[1], players.fields)(matrix).sum(axis=1)
+    served = Graph(graph, matrix.shape[1])(matrix).astype(np.float64)
+    if not score.stand_ins:
+        _check(_bent(odds, calibration, straight), served, members, matrix)
+    return reasons, ReasonsRef(base=score.base, stand_ins=score.stand_ins, gap=_gap(odds, served))
 
 
 def _score(
@@ -134,23 +139,36 @@ def _divided(graph: GraphBuilder, shares: str, fields: int, divisions: Sequence[
     return graph.node("Add", [own, graph.node("ReduceSum", [passed, graph.constant([1])], keepdims=0)])
 
 
-def _gap(
-    reasons: bytes,
-    graph: bytes,
-    score: _Score,
+def _straightened(calibration: Calibration, odds: NDArray[np.float64]) -> Calibration:
+    """The straight line nearest to a curve, on the training customers: shares add up along it."""
+    if not calibration.bend:
+        return calibration
+    design = np.column_stack([odds, np.ones_like(odds)])
+    slope, intercept = np.linalg.lstsq(design, calibrated_odds(calibration, odds), rcond=None)[0].tolist()
+    return Calibration(method="platt", slope=slope, intercept=intercept)
+
+
+def _bent(odds: NDArray[np.float64], curve: Calibration, straight: Calibration) -> NDArray[np.float64]:
+    """What the curve makes of a score of which the straight line has made `odds`."""
+    if not curve.bend or not straight.slope:
+        return odds
+    return calibrated_odds(curve, (odds - straight.intercept) / straight.slope)
+
+
+def _check(
+    odds: NDArray[np.float64],
+    served: NDArray[np.float64],
     members: Sequence[Member],
     matrix: NDArray[np.float32],
-    fields: int,
-) -> float:
+) -> None:
+    limited = np.any([np.abs(log_odds(m.estimator, matrix)) >= LIMIT for m in members], axis=0)
+    worst = np.abs(probabilities(odds) - served)[~limited].max(initial=0.0)
+    if worst > TOLERANCE:
+        raise ExportError(f"shares and score differ by {worst:.1g} in probability")
+
+
+def _gap(odds: NDArray[np.float64], served: NDArray[np.float64]) -> float:
     """What shares lack of the log-odds, root mean square over training customers."""
-    shares = SharesGraph(reasons, matrix.shape[1], fields)(matrix)
-    served = Graph(graph, matrix.shape[1])(matrix).astype(np.float64)
-    odds = score.base + shares.sum(axis=1)
-    if not score.stand_ins:
-        limited = np.any([np.abs(log_odds(m.estimator, matrix)) >= LIMIT for m in members], axis=0)
-        worst = np.abs(1 / (1 + np.exp(-odds)) - served)[~limited].max(initial=0.0)
-        if worst > TOLERANCE:
-            raise ExportError(f"shares and score differ by {worst:.1g} in probability")
     served = np.clip(served, 1e-7, 1 - 1e-7)
     lacking = np.log(served) - np.log1p(-served) - odds
     return float(np.sqrt(np.mean(lacking**2)))
