@@ -61,7 +61,7 @@ class Project:
             text=True,
             start_new_session=True,
             # Whoever runs the tests in the background may ignore what a terminal's Ctrl-C sends.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
         )
 
     def run(self) -> tuple[int, str, str]:

@@ -12,7 +12,7 @@ from churn_core.bundle import Scorer
 from churn_core.bundle.policy import moves_on_offer
 from churn_core.features import RawTable, field_value
 from churn_core.schemas import ChurnPrediction, SchemaSpec
-from churn_core.schemas.spec import value_name
+from churn_core.schemas.moves import value_name
 from churn_core.train.evaluation.curves import Rows, rounded
 
 __all__ = ["offers"]
