@@ -70,6 +70,8 @@ def promote(
         version = _version_of(where, client, ref)
         entries = read_log(registered_model(client, where.model).tags)
         champion = production_version(client, where.model)
+        if not override:
+            _check_settled(entries, champion, version)
         digest = open_version(where, version).manifest.digest
         standing = _standing(entries, champion, version, digest)
         allowed = _allowed(
@@ -149,6 +151,20 @@ def _version_of(where: Tracking, client: MlflowClient, ref: str) -> Version:
     if version.status != "READY":
         raise RegistryError(f"version {version.version} of {where.model!r} is not ready: {version.status}")
     return version
+
+
+def _check_settled(entries: tuple[Entry, ...], champion: Version | None, version: Version) -> None:
+    """Refuse to judge against a champion that is just being replaced.
+
+    Between another promotion's entry and its alias, the champion that the alias names is the old one.
+    """
+    logged = entries[-1].to_version if entries else ""
+    if logged in ("", champion.version if champion else "", version.version):
+        return
+    raise RegistryError(
+        f"version {logged} was promoted last, but the alias {PRODUCTION!r} does not name it: another move "
+        f"is under way, or was interrupted; try again, promote version {logged} again, or roll it back"
+    )
 
 
 def _standing(

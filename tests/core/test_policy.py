@@ -284,7 +284,7 @@ def test_evaluation_says_which_policy_it_was(tmp_path: Path) -> None:
     assert sum(r["customers"] * r["profit_per_contact"] for r in levels) == pytest.approx(
         realised.sum(), abs=0.1
     )
-    assert "Each customer is worth monthly_charges times 12" in done.report.read_text()
+    assert "Each customer is worth monthly_charges times 12" in done.report.with_suffix(".md").read_text()
 
 
 _SIGNS, _CELLS = ("true", "false"), ("positives", "negatives")

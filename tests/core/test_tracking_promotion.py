@@ -408,6 +408,18 @@ def test_racing_promotions_leave_a_sound_log(project: Project) -> None:
         assert production(project) == entries[-1].to_version
 
 
+def test_nothing_is_judged_against_a_champion_that_is_being_replaced(project: Project) -> None:
+    done = [project.judged(intercept=-1.0 - number / 10) for number in range(2)]
+    under_way = entry(1, "promote", 1)
+    with connect(project.where) as client:
+        client.set_registered_model_tag(MODEL, under_way.key, under_way.model_dump_json())
+    with pytest.raises(RegistryError, match="version 1 was promoted last, but the alias"):
+        promote(project.params, project.root, done[1].version, who="ana")
+    assert len(history(project.params, project.root)) == 1
+    completed = promote(project.params, project.root, done[0].version, who="ana")
+    assert (completed.number, production(project)) == (2, "1")
+
+
 # check-model
 
 
