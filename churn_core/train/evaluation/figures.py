@@ -83,10 +83,9 @@ def confusion(numbers: Numbers) -> Figure:
         for x, cell in enumerate(cells):
             part = numbers.metrics[cell] / total if total else 0.0
             axes.add_patch(Rectangle((x, y), 0.98, 0.97, color=BLUE, alpha=0.06 + 0.4 * part, linewidth=0))
-            axes.text(x + 0.49, y + 0.42, f"{numbers.metrics[cell]:,}", ha="center", va="center", fontsize=17)
-            axes.text(
-                x + 0.49, y + 0.68, f"{share(part)} of those who {rows[y][0]}", ha="center", va="center"
-            )
+            axes.text(x + 0.49, y + 0.36, f"{numbers.metrics[cell]:,}", ha="center", va="center", fontsize=17)
+            words = f"{share(part)} of those\nwho {rows[y][0]}"
+            axes.text(x + 0.49, y + 0.7, words, ha="center", va="center")
     axes.set(xlim=(0, 2), ylim=(2, 0), xticks=(0.49, 1.49), yticks=(0.49, 1.49))
     axes.set_xticklabels(("predicted to churn", "predicted to stay"), fontsize=9)
     axes.set_yticklabels([row[0] for row in rows], fontsize=9)
