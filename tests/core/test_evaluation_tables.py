@@ -173,8 +173,8 @@ def test_slices_are_groups_of_the_schema() -> None:
     raw = drawn(600)
     groups = {(group.field, group.name): group.members for group in slice_groups(raw)}
     age = raw.number("age")
-    assert (groups["age", "30 to below 60 years"] == ((age >= 30) & (age < 60))).all()
-    assert (groups["age", "below 30 years"] == (age < 30)).all()
+    assert (groups["age", "above 30 to 60 years"] == ((age > 30) & (age <= 60))).all()
+    assert (groups["age", "up to 30 years"] == (age <= 30)).all()
     assert (groups["contract_type", "One year"] == (raw.equals("contract_type", "One year") > 0)).all()
 
 

@@ -69,16 +69,16 @@ def _cut(field: FieldSpec, spec: SliceSpec, column: NDArray[np.float64]) -> Iter
     else:
         edges = (-np.inf, *sorted(spec.edges), np.inf)
         for low, high in pairwise(edges):
-            yield _between(low, high, field.unit), (column >= low) & (column < high)
+            yield _between(low, high, field.unit), (column > low) & (column <= high)
 
 
 def _between(low: float, high: float, unit: str) -> str:
     if low == -np.inf and high == np.inf:
         return "all"
     if low == -np.inf:
-        text = f"below {high:g}"
+        text = f"up to {high:g}"
     elif high == np.inf:
-        text = f"{low:g} or more"
+        text = f"above {low:g}"
     else:
-        text = f"{low:g} to below {high:g}"
+        text = f"above {low:g} to {high:g}"
     return f"{text} {unit}".strip()
