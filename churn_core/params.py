@@ -34,7 +34,7 @@ __all__ = [
     "read_params",
 ]
 
-_SEED = 2**32 - 1  # the largest that NumPy and scikit-learn take
+_SEED, _MOST = 2**32 - 1, 1e9  # the largest seed of NumPy and scikit-learn; the most money for one customer
 
 
 class _Section(Frozen):
@@ -112,13 +112,13 @@ class CostParams(_Section):
         moves: What moves cost instead of what the schema says, by field and the value moved to.
     """
 
-    customer_value: float = Field(default=200, gt=0)
+    customer_value: float = Field(default=200, gt=0, le=_MOST)
     value_field: str = added("")
-    value_months: float = added(12.0, gt=0)
-    offer_cost: float = Field(default=10, ge=0)
-    contact_cost: float = Field(default=1, ge=0)
-    acceptance_alpha: float = Field(default=6, gt=0)
-    acceptance_beta: float = Field(default=14, gt=0)
+    value_months: float = added(12.0, gt=0, le=_MOST)
+    offer_cost: float = Field(default=10, ge=0, le=_MOST)
+    contact_cost: float = Field(default=1, ge=0, le=_MOST)
+    acceptance_alpha: float = Field(default=6, ge=1e-3, le=1e6)
+    acceptance_beta: float = Field(default=14, ge=1e-3, le=1e6)
     currency: str = "EUR"
     threshold: Literal["profit"] | float = "profit"
     medium_risk: float = Field(default=0.3, ge=0, le=1)

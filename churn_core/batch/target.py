@@ -116,7 +116,9 @@ def target(
         raise DataError(f"{customers} holds no customer{why}")
     scores = _score(scorer, people.raw)
     chosen = choose_targets(scores.profit, scores.cost, capacity=capacity, budget=budget)
-    write_rows(rejects, _REJECTS, refusals)
+    # The field has a column of its own.
+    told = [(row, field, text.removeprefix(f"{field}: ")) for row, field, text in refusals]
+    write_rows(rejects, _REJECTS, told)
     write_rows(out, _COLUMNS, _lines(scorer, people, scores, chosen.rows, reasons, language))
     next_profit, next_cost = _following(scores, chosen)
     return CallList(

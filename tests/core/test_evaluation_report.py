@@ -257,6 +257,7 @@ def interval(value: float, low: float, high: float) -> dict[str, float]:
     ("slope", "intercept", "p", "words"),
     [
         (interval(1.0, 0.9, 1.1), interval(0.0, -0.1, 0.1), 0.6, "taken at their word"),
+        (interval(1.6, 0.8, 6.8), interval(0.0, -0.1, 0.1), 0.6, "too few customers to find one"),
         (interval(0.6, 0.5, 0.8), interval(0.0, -0.1, 0.1), 0.6, "too extreme"),
         (interval(1.4, 1.2, 1.6), interval(0.0, -0.1, 0.1), 0.6, "too timid"),
         (interval(1.0, 0.9, 1.1), interval(0.3, 0.1, 0.5), 0.6, "too low on average"),
@@ -314,6 +315,9 @@ def test_the_rule_in_words(evaluation: Evaluation) -> None:
     assert "is called brings 56.00 EUR on average: 30 % accept an offer of 10.00 EUR" in found
     assert "would have stayed costs 11.00 EUR" in found
     assert "set by hand" in with_costs(evaluation, CostParams(threshold=0.5))
+    never = with_costs(evaluation, CostParams(customer_value=12))
+    assert "Call nobody: at these costs even a call to a customer who is sure to leave" in never
+    assert "From there on a call" not in never
 
 
 def test_the_rule_where_customers_are_worth_different_sums(evaluation: Evaluation) -> None:

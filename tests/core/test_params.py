@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from churn_core.errors import ParamsError
-from churn_core.params import read_params
+from churn_core.params import CostParams, changed_costs, read_params
 from tests.support.projects import run_churn
 
 SYNTHETIC = "schema: telcovision\ndataset: {name: synth, options: {rows: 50, schema: telcovision}}\n"
@@ -99,3 +99,17 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None
     result = run_churn("fetch", "--root", "/proc", "--params", tmp_path / "params.yaml")
     assert result.exit_code == 1
     assert result.stderr == "error: /proc/data: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("customer_value", 1e308, "at most 1000000000"),
+        ("offer_cost", 1e10, "at most 1000000000"),
+        ("acceptance_alpha", 1e-320, "at least 0.001"),
+        ("acceptance_beta", 1e12, "at most 1000000"),
+    ],
+)
+def test_costs_stay_where_sums_are_exact(key: str, value: float, said: str) -> None:
+    with pytest.raises(ParamsError, match=f"costs.{key}: must be {said}"):
+        changed_costs(CostParams(), [f"{key}={value!r}"])

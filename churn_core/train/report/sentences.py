@@ -78,6 +78,9 @@ CARD = (
 )
 
 
+_VAGUE = 1.0  # width of the calibration slope's interval beyond which finding no fault says nothing
+
+
 class Verdict(NamedTuple):
     """Whether a predicted 30 % means that 30 of 100 leave, and whether numbers stand behind that."""
 
@@ -104,6 +107,8 @@ def calibration(metrics: Mapping[str, Any]) -> Verdict:
             "The probabilities deviate from what happened by more than chance explains, though neither too "
             "high nor too low throughout"
         )
+    if slope["high"] - slope["low"] > _VAGUE:
+        return Verdict("The test finds no fault in the probabilities, but has too few customers to find one")
     return Verdict("The probabilities can be taken at their word: the test finds no fault in them")
 
 
