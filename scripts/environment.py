@@ -111,6 +111,8 @@ def install_pins() -> None:
 def install_project() -> None:
     """Install this project itself, editable, without asking any index."""
     say("installing this project into .venv")
+    for stale in ROOT.glob("*.egg-info"):  # of an earlier build: it would hide plugins that came since
+        shutil.rmtree(stale)
     if not _install("--no-build-isolation", "--editable", str(ROOT)):
         raise SetupError("this project could not be installed; what went wrong is printed above.")
 
