@@ -21,21 +21,9 @@ from churn_core.train.candidates import Scores, cross_validate
 from churn_core.train.trainers import pycaret
 from churn_core.train.trainers.native import NativeTrainer
 from churn_core.train.trainers.pycaret import PyCaret, PyCaretTrainer
-from tests.support.training import training_data
+from tests.support.training import Watched, training_data
 
 MODELS = ("lr", "lightgbm", "dt", "xgboost")
-
-
-class Watched:
-    def __init__(self) -> None:
-        self.total = 0
-        self.steps: list[str] = []
-
-    def start(self, total: int, what: str) -> None:
-        self.total = total
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
 
 
 @dataclass
