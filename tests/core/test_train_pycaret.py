@@ -79,7 +79,8 @@ class Run:
 def listen(data: TrainingData, **settings: Any) -> list[dict[str, Any]]:
     """All that PyCaret tells when every model that could be fitted is to be tuned."""
     events: list[dict[str, Any]] = []
-    with PyCaret(data, TrainParams(**settings)) as worker:
+    with PyCaret() as worker:
+        worker.ask(data, TrainParams(**settings))
         for event in worker:
             events.append(event)
             if event["event"] == "choose":
