@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from churn_core.bundle import Manifest
+from churn_core.train import run
 from churn_core.train.evaluation import Evaluation, evaluate
 from churn_core.train.evaluation.figures import FIGURES
 from churn_core.train.report.sources import Sources

@@ -83,11 +83,12 @@ def _listen(
 ) -> tuple[dict[str, Candidate], list[Candidate], list[LeaderboardRow]]:
     """What was compared, what of it was chosen and tuned, and what failed.
 
-    Each model is fitted here while PyCaret is busy with the next; so the slowest is tuned first.
+    Each model is fitted here while PyCaret fits it, or tunes the next; so the slowest is tuned first.
     """
     from churn_core.train.candidates import cross_validate, failed_row
     from churn_core.train.choose import choose
 
+    early: dict[str, Candidate] = {}
     candidates: dict[str, Candidate] = {}
     chosen: dict[str, Candidate] = {}
     failed: list[LeaderboardRow] = []
@@ -95,8 +96,11 @@ def _listen(
         match event:
             case {"event": "step", "what": what}:
                 progress.step(what)
+                if what in params.models:
+                    with suppress(Exception):  # PyCaret will fail too, and say why
+                        early[what] = cross_validate(what, {}, data)
             case {"event": "compared", "model": name}:
-                candidates[name] = cross_validate(name, {}, data)
+                candidates[name] = early.get(name) or cross_validate(name, {}, data)
             case {"event": "failed", "model": name, "note": note}:
                 failed.append(failed_row(name, note))
             case {"event": "choose"}:
