@@ -52,8 +52,8 @@ class PyCaretTrainer:
             self._pycaret.start()
         return self
 
-    def __exit__(self, *error: Any) -> None:
-        self._pycaret.__exit__(*error)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pycaret.__exit__(kind)
 
     def train(self, data: TrainingData, params: TrainParams, progress: Progress) -> TrainedModel:
         check_models(params.models)
