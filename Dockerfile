@@ -38,7 +38,12 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
 ENTRYPOINT ["python", "-m", "churn_serve", "--host", "0.0.0.0", "--port", "8000"]
-ARG VERSION REVISION SOURCE MODEL_DIGEST SERVER_BASE SERVER_DIGEST
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+ARG MODEL_DIGEST
+ARG SERVER_BASE
+ARG SERVER_DIGEST
 LABEL org.opencontainers.image.title="churn-serve" org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}" \
     org.opencontainers.image.base.name="${SERVER_BASE}" org.opencontainers.image.base.digest="${SERVER_DIGEST}" \
@@ -49,7 +54,12 @@ COPY --from=lambda-tree /tree ${LAMBDA_TASK_ROOT}
 # Lambda runs it as a user of its own; whoever else starts it is not root either.
 USER 10001:10001
 CMD ["churn_serve.lambda_handler.handler"]
-ARG VERSION REVISION SOURCE MODEL_DIGEST LAMBDA_BASE LAMBDA_DIGEST
+ARG VERSION
+ARG REVISION
+ARG SOURCE
+ARG MODEL_DIGEST
+ARG LAMBDA_BASE
+ARG LAMBDA_DIGEST
 LABEL org.opencontainers.image.title="churn-lambda" org.opencontainers.image.version="${VERSION}" \
     org.opencontainers.image.revision="${REVISION}" org.opencontainers.image.source="${SOURCE}" \
     org.opencontainers.image.base.name="${LAMBDA_BASE}" org.opencontainers.image.base.digest="${LAMBDA_DIGEST}" \

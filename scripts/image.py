@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,10 @@ PRUNED = (
     # How a package was installed. METADATA and entry points stay: plugins are found by them; so do licences.
     *(f"*.dist-info/{name}" for name in ("RECORD", "WHEEL", "INSTALLER", "REQUESTED", "direct_url.json")),
     *(f"churn_core/{name}" for name in ("cli", "testing", "train")),
-    *(f"numpy/{name}" for name in ("_core/_simd.*", "_pyinstaller", "conftest.py", "f2py", "testing")),
+    *(
+        f"numpy/{name}"
+        for name in ("_core/_simd.*", "_pyinstaller", "conftest.py", "distutils", "f2py", "testing")
+    ),
     "numpy/random/_examples",
     *(f"onnxruntime/{name}" for name in ("backend", "datasets", "quantization", "tools", "transformers")),
     "pydantic/v1",
@@ -98,12 +101,14 @@ def build(
     settle(out)
     checked = check(out)
     sizes, known = measure(out), versions(out)
-    total = sum(sizes.values())
-    if total > limit_mb * 1e6:
-        raise ImageError(f"the tree has {total / 1e6:.1f} MB, more than the limit of {limit_mb:g} MB")
-    packages = {name: {"version": known.get(name, ""), "bytes": size} for name, size in sizes.items()}
-    python = sys.version.split()[0]
-    return {"python": python, "bytes": total, "packages": packages, "digest": digest(out), **checked}
+    refuse_large(sizes, limit_mb)
+    return {
+        "python": sys.version.split()[0],
+        "bytes": sum(sizes.values()),
+        "packages": {name: {"version": known.get(name, ""), "bytes": size} for name, size in sizes.items()},
+        "digest": digest(out),
+        **checked,
+    }
 
 
 def read_manifest(bundle: Path) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def read_manifest(bundle: Path) -> dict[str, Any]:
         raise ImageError(f"{bundle} is not a bundle: it has no readable {MANIFEST}") from None
 
 
-def install(out: Path, without: Set[str]) -> None:
+def install(out: Path, without: frozenset[str]) -> None:
     """Install the pinned packages, some excepted, and ours from a clean copy of their sources."""
     pins = [line for line in PINS.read_text().splitlines() if line and not line.startswith("#")]
     needed = [line for line in pins if line.partition("==")[0] not in without]
@@ -123,9 +128,8 @@ def install(out: Path, without: Set[str]) -> None:
         requirements.write_text("\n".join(needed))
         for name in SOURCES:
             _copy(ROOT / name, Path(folder) / name)
-        common = ("--quiet", "--no-deps", "--no-compile", "--target", str(out))
-        _pip("install", *common, "--only-binary", ":all:", "--requirement", str(requirements))
-        _pip("install", *common, folder, f"{folder}/churn_serve")
+        options = ("--quiet", "--no-deps", "--no-compile", "--only-binary", ":all:", "--target", str(out))
+        _pip("install", *options, "--requirement", str(requirements), folder, f"{folder}/churn_serve")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -176,7 +180,7 @@ def check(out: Path) -> dict[str, Any]:
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         raise ImageError(f"the tree does not answer: {reason[0]}")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def files(out: Path) -> Iterator[Path]:
@@ -192,14 +196,23 @@ def measure(out: Path) -> dict[str, int]:
     return dict(sizes.most_common())
 
 
+def refuse_large(sizes: dict[str, int], limit_mb: float) -> None:
+    """Raise an `ImageError` where packages are larger than the limit together."""
+    total = sum(sizes.values()) / 1e6
+    if total > limit_mb:
+        largest = ", ".join(list(sizes)[:3])
+        raise ImageError(
+            f"the tree has {total:.1f} MB, more than the limit of {limit_mb:g} MB; the largest: {largest}"
+        )
+
+
 def _owner(top: str) -> str:
     return re.sub(r"(-[^-]+\.dist-info|\.libs|\.py)$", "", top)
 
 
 def versions(out: Path) -> dict[str, str]:
     """The versions of the distributions in the tree, by name."""
-    names = (folder.name.removesuffix(".dist-info").split("-") for folder in out.glob("*.dist-info"))
-    return {name: version for name, version in names}
+    return dict(folder.name.removesuffix(".dist-info").split("-") for folder in out.glob("*.dist-info"))
 
 
 def digest(out: Path) -> str:
@@ -219,30 +232,35 @@ def table(report: dict[str, Any], limit_mb: float) -> str:
     return "\n".join([*lines, total, model, f"tree {report['digest']}"])
 
 
+def parser() -> argparse.ArgumentParser:
+    """The words of the command line."""
+    words = argparse.ArgumentParser(description="Build what a serving image holds, into a folder.")
+    words.add_argument("--bundle", type=Path, required=True, help="the folder of the model")
+    words.add_argument("--out", type=Path, required=True, help="a folder that is empty or does not exist")
+    words.add_argument("--server", action="store_true", help="with uvicorn; else for AWS Lambda alone")
+    words.add_argument("--model-digest", help="refuse any other model")
+    words.add_argument("--limit-mb", type=float, default=LIMIT_MB, help="default: %(default)s")
+    words.add_argument("--json", type=Path, metavar="FILE", help="write the report here, too")
+    return words
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build, print a table, and write the report where it is wanted."""
-    parser = argparse.ArgumentParser(description="Build what a serving image holds, into a folder.")
-    parser.add_argument("--bundle", type=Path, required=True, help="the folder of the model")
-    parser.add_argument("--out", type=Path, required=True, help="a folder that is empty or does not exist")
-    parser.add_argument("--server", action="store_true", help="with uvicorn; else for AWS Lambda alone")
-    parser.add_argument("--model-digest", help="refuse any other model")
-    parser.add_argument("--limit-mb", type=float, default=LIMIT_MB, help="default: %(default)s")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here, too")
-    options = parser.parse_args(arguments)
+    given = parser().parse_args(arguments)
     try:
         report = build(
-            options.bundle,
-            options.out,
-            server=options.server,
-            model_digest=options.model_digest,
-            limit_mb=options.limit_mb,
+            given.bundle,
+            given.out,
+            server=given.server,
+            model_digest=given.model_digest,
+            limit_mb=given.limit_mb,
         )
     except ImageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(table(report, options.limit_mb))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    print(table(report, given.limit_mb))
+    if given.json:
+        given.json.write_text(json.dumps(report, indent=1) + "\n")
     return 0
 
 
