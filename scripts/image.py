@@ -44,6 +44,7 @@ PRUNED = (
     "**/*.pyi",
     "**/*.pxd",
     "**/*.h",
+    "**/*.c",
     "**/*.a",
     "**/_*_tests.*.so",
     # How a package was installed. METADATA and entry points stay: plugins are found by them; so do licences.
