@@ -28,12 +28,14 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 scripts/image.py --bundle bundle --model-digest "${MODEL_DIGEST}" --out /tree --server
 
 FROM ${SERVER_BASE}@${SERVER_DIGEST} AS server
-WORKDIR /app
+WORKDIR /var/task
 COPY --from=server-tree /tree ./
-# The tree was built elsewhere: it has to open its model here, too.
-RUN python -B -c "import churn_core; churn_core.load('model')"
+# The tree was built elsewhere: it has to open its model here, too. Copies of a registry's models outlive a
+# container where a volume is mounted at their place.
+RUN python -B -c "import churn_core; churn_core.load('model')" \
+    && install -d -o 10001 -g 10001 /var/cache/churn
 USER 10001:10001
-ENV CHURN_BUNDLE=/app/model
+ENV CHURN_BUNDLE=/var/task/model CHURN_CACHE_DIR=/var/cache/churn
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health/ready', timeout=2)"]
