@@ -64,7 +64,7 @@ MODELS: dict[str, ModelSpec] = {
         "Logistic regression",
         "linear",
         "sklearn.linear_model:LogisticRegression",
-        {"C": 0.1},
+        {"C": 0.3},
         {"C": (0.01, 0.03, 0.1, 0.3, 1.0)},
         {"max_iter": 5000},
     ),
@@ -169,7 +169,7 @@ MODELS: dict[str, ModelSpec] = {
         "CatBoost",
         "trees",
         "catboost:CatBoostClassifier",
-        {"iterations": 250, "depth": 3, "learning_rate": 0.05, "l2_leaf_reg": 20.0, "rsm": 0.5},
+        {"iterations": 250, "depth": 3, "learning_rate": 0.05, "l2_leaf_reg": 20.0, "rsm": 0.3},
         {
             "iterations": (150, 250, 400),
             "depth": (2, 3, 4),
