@@ -58,7 +58,7 @@ class Side:
 
 def main(arguments: list[str]) -> None:
     """Print both sides and their paired difference."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     sides = [
         _side(options.a, [*options.overrides, *options.set_a], options.model_a, options.drop_a),
         _side(options.b or options.a, [*options.overrides, *options.set_b], options.model_b, options.drop_b),

@@ -50,7 +50,7 @@ class LooseContract:
 
 
 class ServiceLoad:
-    """How many services a customer has, alone and where leaving is easy or the line is fast; the line alone."""
+    """How many services a customer has, also where leaving is easy or the line is fast; the line alone."""
 
     version: ClassVar[int] = 2
 
