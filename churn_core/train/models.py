@@ -169,7 +169,7 @@ MODELS: dict[str, ModelSpec] = {
         "CatBoost",
         "trees",
         "catboost:CatBoostClassifier",
-        {"iterations": 250, "depth": 3, "learning_rate": 0.05, "l2_leaf_reg": 20.0, "rsm": 0.3},
+        {"iterations": 250, "depth": 3, "learning_rate": 0.05, "l2_leaf_reg": 20.0, "rsm": 0.5},
         {
             "iterations": (150, 250, 400),
             "depth": (2, 3, 4),
