@@ -8,6 +8,7 @@ from importlib import import_module
 BENCHMARKS = {
     "actions": "what it costs to find what could keep a customer",
     "quality": "what models are worth on hold-outs of five splits",
+    "compare": "two ways to train, by repeated cross-validation on training rows",
     "unseen": "data sets that nothing was tuned on, beside AutoML libraries",
     "coverage": "whether intervals hold the churn rate as often as they say",
     "pipeline": "the pipeline beside PyCaret's own compare and tune",
