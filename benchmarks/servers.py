@@ -1,0 +1,82 @@
+"""Servers in processes of their own, and what they use."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["CANDIDATE", "ROOT", "Server", "bundle_or_stand_in", "memory", "processor_seconds", "server"]
+
+ROOT = Path(__file__).resolve().parent.parent
+CANDIDATE = ROOT / "models/candidate"
+
+
+class Server(NamedTuple):
+    """Where a process of ours listens; its log is a file."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def server(*arguments: str, **environment: str) -> Iterator[Server]:
+    """Python with `arguments`, from when it prints its port until the block ends."""
+    with subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            found = re.search(r":(\d+)\b", process.stdout.readline() if process.stdout else "")
+            if not found:
+                raise SystemExit(f"{' '.join(arguments)} did not start")
+            yield Server(process.pid, int(found[1]))
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def _environment(more: dict[str, str]) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("CHURN_")}
+    return {**own, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true", **more}
+
+
+def bundle_or_stand_in(folder: Path) -> Path:
+    """The candidate, or a small bundle in `folder` where there is none."""
+    if (CANDIDATE / "manifest.json").exists():
+        return CANDIDATE
+    from tests.support.bundles import logistic_bundle
+
+    print("(models/candidate is missing; this is a logistic graph. `make run` makes the real one.)")
+    return logistic_bundle(folder).folder
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far; not known (nan) where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int, what: str = "VmHWM") -> float:
+    """Megabytes of a process and its children: the peak, or `VmRSS` for now; nan where there is no /proc."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return math.nan
+    found = re.search(rf"{what}:\s+(\d+)", status)
+    return (int(found[1]) if found else 0) / 1000 + sum(memory(int(child), what) for child in children)
