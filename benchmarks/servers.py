@@ -63,20 +63,24 @@ def bundle_or_stand_in(folder: Path) -> Path:
 
 
 def processor_seconds(pid: int) -> float:
-    """What a process has used so far; not known (nan) where there is no /proc."""
+    """What a process and its children have used so far; not known (nan) where there is no /proc."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return own + sum(map(processor_seconds, _children(pid)))
     except OSError:
         return math.nan
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int, what: str = "VmHWM") -> float:
     """Megabytes of a process and its children: the peak, or `VmRSS` for now; nan where there is no /proc."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = re.search(rf"{what}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+        own = int(found[1]) / 1000 if found else 0.0  # a child that has just ended has none
+        return own + sum(memory(child, what) for child in _children(pid))
     except OSError:
         return math.nan
-    found = re.search(rf"{what}:\s+(\d+)", status)
-    return (int(found[1]) if found else 0) / 1000 + sum(memory(int(child), what) for child in children)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -57,10 +56,6 @@ class Reply:
     body: bytes
 
 
-class _Twice(Exception):
-    """An object names a field twice."""
-
-
 def check(request: Request, reply: Reply, scorer: Scorer) -> None:
     """Compare an answer with what the request calls for.
 
@@ -84,7 +79,7 @@ def _check_one(request: Request, reply: Reply, scorer: Scorer) -> None:
     asked = _asked(request.query, scorer)
     try:
         answer = scorer.predict(scorer.customer_class.parse(_loads(request.body)), **(asked or {}))
-    except (InvalidCustomer, _Twice):  # the first is a ValueError too
+    except InvalidCustomer:  # is a ValueError too, so it comes first
         status, answer = 422, None
     except ValueError:
         status, answer = 400, None
@@ -101,7 +96,7 @@ def _check_one(request: Request, reply: Reply, scorer: Scorer) -> None:
 def _check_batch(request: Request, reply: Reply, scorer: Scorer) -> None:
     asked = _asked(request.query, scorer)
     try:
-        rows = _rows(_loads(request.body, _or_twice))
+        rows = _rows(_loads(request.body))
     except ValueError:
         rows = None
     except RecursionError:
@@ -136,22 +131,13 @@ def _asked(query: bytes, scorer: Scorer) -> dict[str, Any] | None:
     return None if values.get("interval") and scorer.bundle.band is None else values
 
 
-def _loads(body: bytes, hook: Any = None) -> Any:
-    return json.loads(body.decode(), object_pairs_hook=hook or _once)
+def _loads(body: bytes) -> Any:
+    return json.loads(body.decode(), object_pairs_hook=_once)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if max(Counter(name for name, _ in pairs).values(), default=1) > 1:
-        raise _Twice
-    return dict(pairs)
-
-
-def _or_twice(pairs: list[tuple[str, Any]]) -> Any:
-    """In a batch, such a row fails alone: `None` is no customer either."""
-    try:
-        return _once(pairs)
-    except _Twice:
-        return None
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any] | None:
+    """An object; `None`, which is no customer and no value of one, where it names a field twice."""
+    return dict(pairs) if len({name for name, _ in pairs}) == len(pairs) else None
 
 
 def _plain(answer: dict[str, Any]) -> dict[str, Any]:
