@@ -6,14 +6,26 @@ import math
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["CANDIDATE", "ROOT", "Server", "bundle_or_stand_in", "memory", "processor_seconds", "server"]
+__all__ = [
+    "CANDIDATE",
+    "ROOT",
+    "Server",
+    "bundle_or_stand_in",
+    "memory",
+    "mlflow_server",
+    "processor_seconds",
+    "server",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 CANDIDATE = ROOT / "models/candidate"
@@ -84,3 +96,39 @@ def memory(pid: int, what: str = "VmHWM") -> float:
 
 def _children(pid: int) -> list[int]:
     return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextmanager
+def mlflow_server(model: Path, folder: Path) -> Iterator[Server]:
+    """`mlflow models serve`, as one types it, once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+    # It starts others by name, such as uvicorn.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder,
+            env=_environment({"PATH": path, "PYTHONPATH": str(ROOT)}),
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            _wait(port, process)
+            yield Server(process.pid, port)
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    ends = time.monotonic() + 180
+    while process.poll() is None and time.monotonic() < ends:
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
+            return
+        time.sleep(0.05)
+    raise SystemExit("mlflow models serve did not start")

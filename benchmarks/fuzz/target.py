@@ -8,7 +8,9 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["churn_serve", "churn_core.schemas"]):
+with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue]
+    include=["churn_serve", "churn_core.schemas"]
+):
     import churn_core
     from benchmarks.fuzz.reference import Reply, Request, check
     from churn_serve import create_app

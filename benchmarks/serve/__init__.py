@@ -1,189 +1,120 @@
-"""The service beside a bare FastAPI application that validates the same customer and answers a constant.
+"""The service beside others that answer the same customer.
 
-Both run on one uvicorn worker each, in processes of their own, and are asked in turns by the same
-loader, round after round: what disturbs one disturbs the other. Ratios are medians over the rounds.
-Processor time for each request is told too: it holds stiller than rates where others use the machine.
+Beside it stand a bare FastAPI application that validates the customer and answers a constant,
+`mlflow models serve` of the same model, and the kind of service that it replaces: a PyCaret pipeline
+behind pandas and FastAPI. Each has one worker in a process of its own, and all are asked in turns by
+the same loader, round after round: what disturbs one disturbs the others. Ratios are medians over the
+rounds. Processor time for each request is told too: it holds stiller than rates where others use
+the machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import math
-import os
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
+from benchmarks.loader import closed_loop
+from benchmarks.serve.cold import cold_ratio, unpacked
+from benchmarks.serve.contestants import Contestant, Round, contestants
+from benchmarks.servers import bundle_or_stand_in, processor_seconds
 from churn_core.bundle import read_bundle
-from churn_core.schemas import customer_class
 
-ROOT = Path(__file__).resolve().parent.parent
-CANDIDATE = ROOT / "models/candidate"
-BUDGETS = {"/predict?explain=false": 1.2, "/predict": 0.6}
+CONNECTIONS = 16
+BARE, QUIET, FULL = range(3)
 
 
 def main(arguments: list[str]) -> None:
-    """Print requests per second, ratios and latencies."""
+    """Print one table, and whether budgets are met."""
     options = _parser().parse_args(arguments)
+    rounds, seconds = (2, 0.5) if options.quick else (options.rounds, options.seconds)
     with ExitStack() as stack:
-        bundle = options.bundle or _bundle(Path(stack.enter_context(TemporaryDirectory())))
-        manifest = read_bundle(bundle).manifest
-        body = customer_class(manifest.schema_spec).parse(manifest.schema_spec.example()).model_dump_json()
-        service = stack.enter_context(_process("-m", "churn_serve", "--bundle", str(bundle), "--port", "0"))
-        bare = stack.enter_context(_process("-m", "benchmarks.bare", str(bundle)))
-        for path, budget in BUDGETS.items():
-            _compare(service, bare, path, body.encode(), options, budget)
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        bundle = read_bundle(options.bundle or bundle_or_stand_in(folder / "bundle"))
+        found = stack.enter_context(contestants(bundle, folder, options.few))
+        for _ in range(rounds):
+            for one in found:
+                one.rounds.append(_round(one, seconds))
+        _show(found)
+    body = json.dumps(bundle.manifest.schema_spec.example()).encode()
+    ours, bare, ratio = cold_ratio(bundle.folder, body, rounds)
+    print(
+        f"\nprocess start to first answer of a Lambda handler: {ours:.2f} s; FastAPI and Mangum {bare:.2f} s"
+    )
+    _judge(found)
+    _verdict("cold start through the handler, of FastAPI and Mangum", ratio, 1.5)
+    if options.tree:
+        _verdict("unpacked, MB", unpacked(options.tree), 165)
+    else:
+        print("unpacked size: not given (--tree FOLDER)")
 
 
-class _Server(NamedTuple):
-    pid: int
-    port: int
+def _round(one: Contestant, seconds: float) -> Round:
+    alone = asyncio.run(closed_loop(one.service.port, one.request, 1, seconds / 2))
+    before, started = processor_seconds(one.service.pid), time.perf_counter()
+    times = asyncio.run(closed_loop(one.service.port, one.request, CONNECTIONS, seconds))
+    took = time.perf_counter() - started
+    processor = (processor_seconds(one.service.pid) - before) / len(times)
+    return Round(len(times) / took, processor, times, median(alone))
 
 
-class _Round(NamedTuple):
-    """What one server did in one round; seconds of processor time are for one request."""
-
-    rate: float
-    processor: float
-
-
-def _compare(
-    service: _Server, bare: _Server, path: str, body: bytes, options: argparse.Namespace, budget: float
-) -> None:
-    ours: list[_Round] = []
-    theirs: list[_Round] = []
-    for _ in range(options.rounds):
-        ours.append(_round(service, path, body, options))
-        theirs.append(_round(bare, "/predict", body, options))
-    print(f"\nPOST {path}, {options.connections} connections, {options.rounds} rounds of {options.seconds} s")
-    _show("service", ours, _latency(service.port, path, body))
-    _show("bare", theirs, _latency(bare.port, "/predict", body))
-    ratios = [one.rate / other.rate for one, other in zip(ours, theirs, strict=True)]
-    ratio = median(ratios)
-    verdict = "met" if ratio >= budget else "MISSED"
-    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(f"  ratio   {ratio:8.2f}      ({spread}); budget {budget}: {verdict}")
-    times = [other.processor / one.processor for one, other in zip(ours, theirs, strict=True)]
-    print(f"  the same by processor time: {median(times):.2f}", flush=True)
+def _show(found: Sequence[Contestant]) -> None:
+    print(f"\nPOST one customer, {CONNECTIONS} connections, {len(found[0].rounds)} rounds")
+    print(
+        f"{'':26} {'/s':>7} {'x bare':>7} {'CPU us':>8} {'p50 ms':>8} {'p99 ms':>8} {'alone ms':>9}", end=""
+    )
+    print(f" {'cold s':>7} {'MB':>5}")
+    for one in found:
+        times = sorted(seconds for each in one.rounds for seconds in each.times)
+        p50, p99 = (times[math.ceil(part * len(times)) - 1] * 1e3 for part in (0.5, 0.99))
+        rate, processor, alone = (
+            median(getattr(each, name) for each in one.rounds) for name in ("rate", "processor", "alone")
+        )
+        against = _ratio(one, found[BARE], lambda each: each.rate)
+        print(
+            f"{one.name:26} {rate:7.0f} {against:7.2f} {processor * 1e6:8.0f} {p50:8.2f} {p99:8.2f}", end=""
+        )
+        print(f" {alone * 1e3:9.2f} {one.cold:7.2f} {one.megabytes:5.0f}", flush=True)
 
 
-def _show(name: str, rounds: list[_Round], alone: float) -> None:
-    rate, processor = (median(column) for column in zip(*rounds, strict=True))
-    print(f"  {name:7} {rate:8.0f} /s   processor {processor * 1e6:4.0f} us   p50 alone {alone * 1e3:.2f} ms")
+def _judge(found: Sequence[Contestant]) -> None:
+    def rates(one: Round) -> float:
+        return one.rate
 
-
-def _round(server: _Server, path: str, body: bytes, options: argparse.Namespace) -> _Round:
-    before = _processor_seconds(server.pid)
-    answers = len(asyncio.run(_load(server.port, path, body, options.connections, options.seconds)))
-    return _Round(answers / options.seconds, (_processor_seconds(server.pid) - before) / answers)
-
-
-def _processor_seconds(pid: int) -> float:
-    """What a process has used so far; not known (nan) where there is no /proc."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return math.nan
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _bundle(folder: Path) -> Path:
-    if (CANDIDATE / "manifest.json").exists():
-        return CANDIDATE
-    from tests.support.bundles import logistic_bundle
-
-    print("(models/candidate is missing; this is a logistic graph. `make run` makes the real one.)")
-    return logistic_bundle(folder).folder
-
-
-@contextmanager
-def _process(*arguments: str) -> Iterator[_Server]:
-    """A server in a process of its own."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *arguments]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        try:
-            found = re.search(r":(\d+)\b", process.stdout.readline() if process.stdout else "")
-            if not found:
-                raise SystemExit(f"{' '.join(arguments)} did not start")
-            yield _Server(process.pid, int(found[1]))
-        finally:
-            process.terminate()
-
-
-class _Connection(asyncio.Protocol):
-    """Sends one request after the other, as fast as they are answered."""
-
-    def __init__(self, request: bytes, ends: float) -> None:
-        self.times: list[float] = []
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._request = request
-        self._ends = ends
-        self._buffer = b""
-        self._sent = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, mark, body = self._buffer.partition(b"\r\n\r\n")
-        if not mark or len(body) < int(re.search(rb"content-length: (\d+)", head)[1]):  # type: ignore[index]
-            return
-        assert head.startswith(b"HTTP/1.1 200"), head
-        now = time.perf_counter()
-        self.times.append(now - self._sent)
-        self._buffer = b""
-        if now < self._ends:
-            self._send()
+    quiet = found[QUIET]
+    _verdict("rate without reasons, of bare", _ratio(quiet, found[BARE], rates), 1.2, least=True)
+    _verdict("rate with reasons, of bare", _ratio(found[FULL], found[BARE], rates), 0.6, least=True)
+    for one in found[FULL + 1 :]:
+        ratio = _ratio(quiet, one, lambda each: each.alone)
+        if one.name.startswith("PyCaret"):
+            _verdict(f"p50 alone without reasons, of {one.name}", ratio, 1 / 50)
         else:
-            self._transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.done.set_result(None)
-
-    def _send(self) -> None:
-        self._sent = time.perf_counter()
-        self._transport.write(self._request)
+            print(f"p50 alone without reasons, of {one.name}: {ratio:.3f}")
 
 
-async def _load(port: int, path: str, body: bytes, connections: int, seconds: float) -> list[float]:
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
-    request, ends = f"{head}\r\n\r\n".encode() + body, time.perf_counter() + seconds
-    loop = asyncio.get_running_loop()
-    open_ = [
-        loop.create_connection(lambda: _Connection(request, ends), "127.0.0.1", port)
-        for _ in range(connections)
-    ]
-    protocols = [protocol for _, protocol in await asyncio.gather(*open_)]
-    await asyncio.gather(*(protocol.done for protocol in protocols))
-    return [second for protocol in protocols for second in protocol.times]
+def _ratio(one: Contestant, other: Contestant, what: Callable[[Round], float]) -> float:
+    return median(what(a) / what(b) for a, b in zip(one.rounds, other.rounds, strict=True))
 
 
-def _latency(port: int, path: str, body: bytes) -> float:
-    return median(asyncio.run(_load(port, path, body, 1, 1.0)))
+def _verdict(name: str, found: float, budget: float, *, least: bool = False) -> None:
+    met = found >= budget if least else found <= budget
+    bound = ">=" if least else "<="
+    print(f"{name}: {found:.3g} (budget {bound} {budget:.3g}): {'met' if met else 'MISSED'}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks serve", description=__doc__)
     parser.add_argument("--bundle", type=Path, help="default: models/candidate")
-    parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each round, for each of the two")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each round, for each of them")
+    parser.add_argument("--quick", action="store_true", help="two short rounds")
+    parser.add_argument("--few", action="store_true", help="the service and the bare application alone")
+    parser.add_argument("--tree", type=Path, help="an unpacked image, to be measured")
     return parser
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
