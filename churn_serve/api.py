@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import Body, FastAPI, Query, Request, Response, Security
+from fastapi import Body, FastAPI, Header, Query, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
-from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
@@ -31,21 +30,30 @@ from churn_core.schemas import (
 )
 from churn_core.schemas.export import json_schema
 from churn_serve.errors import Refusal
-from churn_serve.exchange import Exchange
+from churn_serve.exchange import LONGEST, SHORTEST, Exchange
 from churn_serve.metrics import CONTENT_TYPE, Metrics
+from churn_serve.pages import documented_api
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
 
 __all__ = ["build_api"]
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is not JSON"},
-    401: {"model": Problem, "description": "The API key is missing or unknown"},
-    408: {"model": Problem, "description": "The body did not arrive in time"},
-    413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "The body has another type than JSON"},
-    422: {"model": Problem, "description": "A customer or a parameter is not allowed"},
-    503: {"model": Problem, "description": "No model is loaded"},
+Responses = dict[int | str, dict[str, Any]]
+_KEY_PROBLEMS = {
+    401: "The API key is missing or unknown",
+    403: "The API key lacks the scope",
+}
+_KEY = {"dependencies": [Security(APIKeyHeader(name="X-API-Key", auto_error=False))]}
+_UNREADY = {500: "The model fails", 503: "No model is loaded, or the service is about to stop"}
+_PREDICTION_PROBLEMS = {
+    400: "The body is not JSON, or a parameter or header is not allowed",
+    408: "The body did not arrive in time",
+    413: "The body is too large",
+    415: "The body has another type than JSON",
+    422: "A customer is not allowed",
+    429: "The service has enough to do; `Retry-After` says when to come back",
+    500: "The service failed",
+    503: "No model is loaded, or the request's turn came too late",
 }
 
 
@@ -78,6 +86,16 @@ _WITHOUT_INTERVAL = create_model(
         Field(False, description="This model does not know how sure it is.", examples=[False]),
     ),
 )
+Timeout = Annotated[
+    float,
+    Header(
+        alias="X-Request-Timeout",
+        description="Seconds until the caller stops waiting: what has waited longer is not worked on.",
+        ge=SHORTEST,
+        le=LONGEST,
+        examples=[2.5],
+    ),
+]
 
 
 class Ready(BaseModel):
@@ -89,19 +107,20 @@ class Ready(BaseModel):
 
 def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> FastAPI:
     """The FastAPI application for one bundle, or for none yet."""
-    api: FastAPI = FastAPIOffline(
+    guarded = bool(settings.api_key_hashes)
+    api = documented_api(
         title="Churn prediction",
         version=__version__,
         redirect_slashes=False,
         description="Whom will we lose, how sure is that, and what is it worth to call?",
         generate_unique_id_function=_operation,
     )
-    key = _key(settings)
+    key: dict[str, Any] = {"responses": _problems(_KEY_PROBLEMS), **_KEY} if guarded else {}
     _add_health(api, scorer)
     _add_metrics(api, scorer, metrics, key)
     if scorer:
         _add_information(api, scorer, key)
-        _document_predictions(api, scorer, settings, key)
+        _document_predictions(api, scorer, settings)
     for kind in (HTTPException, Refusal, Exception):
         api.add_exception_handler(kind, _problem)
     document = api.openapi()
@@ -116,23 +135,13 @@ def _operation(route: APIRoute) -> str:
     return route.name
 
 
-def _key(settings: Settings) -> dict[str, Any]:
-    """What routes that ask for a key are documented with."""
-    if not settings.api_key_hashes:
-        return {}
-    return {
-        "dependencies": [Security(APIKeyHeader(name="X-API-Key", auto_error=False))],
-        "responses": {401: _PROBLEMS[401]},
-    }
-
-
 def _add_health(api: FastAPI, scorer: Scorer | None) -> None:
     @api.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
         """The process answers."""
         return {"status": "alive"}
 
-    @api.get("/health/ready", tags=["health"], responses={503: _PROBLEMS[503]})
+    @api.get("/health/ready", tags=["health"], responses=_problems(_UNREADY))
     async def ready() -> Ready:  # pyright: ignore[reportUnusedFunction]
         """A verified bundle answers."""
         if scorer is None:
@@ -162,7 +171,7 @@ def _add_information(api: FastAPI, scorer: Scorer, key: Mapping[str, Any]) -> No
         return schema
 
 
-def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings, key: Mapping[str, Any]) -> None:
+def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> None:
     """Signatures only: they are read for the documentation and never called."""
     asked = Parameters if scorer.bundle.band else _WITHOUT_INTERVAL
     one = scorer.bundle.schema_spec.example()
@@ -178,10 +187,10 @@ def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings, key:
         customers=(list[cls | Any], rows),  # pyright: ignore[reportInvalidTypeForm]
     )
 
-    def predict(customer: Any, asked: Any) -> ChurnPrediction:  # type: ignore[return]
+    def predict(customer: Any, asked: Any, timeout: Timeout = LONGEST) -> ChurnPrediction:  # type: ignore[return]
         """The answer about one customer; reasons, interval and action are there where asked for."""
 
-    def predict_batch(batch: Any, asked: Any) -> BatchAnswer:  # type: ignore[return]
+    def predict_batch(batch: Any, asked: Any, timeout: Timeout = LONGEST) -> BatchAnswer:  # type: ignore[return]
         """Answers about many customers, in their order.
 
         A customer that does not fit has `null` in `predictions` and his problems in `errors`.
@@ -189,10 +198,16 @@ def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings, key:
 
     predict.__annotations__["customer"] = customer
     predict_batch.__annotations__["batch"] = many
-    options: dict[str, Any] = {**key, "responses": _PROBLEMS}
+    keys = _KEY_PROBLEMS if settings.api_key_hashes else {}
+    problems = _problems({**_PREDICTION_PROBLEMS, **keys})
+    options: dict[str, Any] = {"responses": problems, **(_KEY if keys else {})}
     for path, signature in (("/predict", predict), ("/predict/batch", predict_batch)):
         signature.__annotations__["asked"] = Annotated[asked, Query()]
         api.post(path, tags=["predictions"], **options)(signature)
+
+
+def _problems(descriptions: Mapping[int, str]) -> Responses:
+    return {status: {"model": Problem, "description": text} for status, text in sorted(descriptions.items())}
 
 
 def _model_info(bundle: Manifest, model: ModelRef) -> ModelInfo:
