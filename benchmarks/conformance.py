@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.servers import Server, bundle_or_stand_in, server
 
 KEY = "conformance"
-PROTECTED = {"CHURN_API_KEY_HASHES": hashlib.sha256(KEY.encode()).hexdigest()}
+PROTECTED = {"CHURN_API_KEY_HASHES": f"{hashlib.sha256(KEY.encode()).hexdigest()}:predict+admin"}
 
 
 def main(arguments: list[str]) -> int:

@@ -51,9 +51,9 @@ _PREDICTION_PROBLEMS = {
     413: "The body is too large",
     415: "The body has another type than JSON",
     422: "A customer is not allowed",
-    429: "The service has enough to do; `Retry-After` says when to come back",
+    429: "The service has enough to do, or the turn came too late; `Retry-After` says when to return",
     500: "The service failed",
-    503: "No model is loaded, or the request's turn came too late",
+    503: "No model is loaded, or the service is about to stop",
 }
 
 
