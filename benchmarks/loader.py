@@ -14,7 +14,7 @@ __all__ = ["Answer", "Arrivals", "closed_loop", "open_loop", "post"]
 
 _HEAD = re.compile(rb"HTTP/1\.1 (\d+).*?content-length: *(\d+)", re.IGNORECASE | re.DOTALL)
 _TICK_S = 0.001
-_MOST = 800  # connections at once
+_MOST = 800  # connections at once, as a gateway would hold them
 
 
 class Answer(NamedTuple):
@@ -45,6 +45,7 @@ class _Connection(asyncio.Protocol):
         self._buffer = b""
         self._asked = 0.0
         self._waiting = False
+        self._early = 0  # status of an answer before the question
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,20 +53,25 @@ class _Connection(asyncio.Protocol):
 
     def ask(self, request: bytes, asked: float = 0.0) -> None:
         self._waiting, self._asked = True, asked or time.perf_counter()
-        self.transport.write(request)
+        if self.transport.is_closing():  # refused at once
+            self.connection_lost(None)
+        else:
+            self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, mark, body = self._buffer.partition(b"\r\n\r\n")
         found = _HEAD.match(head)
         if mark and found and len(body) >= int(found[2]):
-            self._buffer, self._waiting = b"", False
-            self._answered(self, int(found[1]), self._asked)
+            self._buffer, self._early = b"", 0 if self._waiting else int(found[1])
+            if self._waiting:
+                self._waiting = False
+                self._answered(self, int(found[1]), self._asked)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting:
             self._waiting = False
-            self._answered(self, 0, self._asked)
+            self._answered(self, self._early, self._asked)
 
 
 async def closed_loop(port: int, request: bytes, connections: int, seconds: float) -> list[float]:
@@ -98,7 +104,7 @@ class Arrivals:
     """What became of callers who came at their own time.
 
     Attributes:
-        unsent: Who found no connection, since all that this machine spares were waiting.
+        unsent: Who found all connections waiting; a gateway would let them wait, or send them away.
     """
 
     answers: list[Answer] = field(default_factory=list[Answer])
