@@ -80,7 +80,7 @@ def require_time(until: float) -> None:
     """Leave out work for which nobody waits any more.
 
     Raises:
-        Refusal: 503, its time has passed.
+        Refusal: 429, its time has passed.
     """
     if time.perf_counter() > until:
         raise too_late()
@@ -88,4 +88,4 @@ def require_time(until: float) -> None:
 
 def too_late() -> Refusal:
     """What a request is told whose turn came too late."""
-    return Refusal(503, "The request waited too long for its turn and was not worked on.", headers=_SOON)
+    return Refusal(429, "The request waited too long for its turn and was not worked on.", headers=_SOON)

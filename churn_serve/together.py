@@ -59,7 +59,7 @@ class Together:
             until: When nobody waits for it any more, on the clock of `time.perf_counter`.
 
         Raises:
-            Refusal: 503, it is later than that when the turn comes.
+            Refusal: 429, it is later than that when the turn comes.
             Exception: The scorer's, of this customer only.
         """
         loop = asyncio.get_running_loop()

@@ -96,7 +96,7 @@ def _what(kind: str, value: object, spec: SchemaSpec, name: str) -> str:
     if kind in _WHAT:
         return _WHAT[kind]
     if isinstance(value, float) and name in spec.positions and spec.field(name).integer:
-        return "is not written as a whole number" if value.is_integer() else "is not a whole number"
+        return "is not a whole number"
     if kind == "float_type" and isinstance(value, int) and not isinstance(value, bool):
         return "is out of range"
     return f"has the wrong type: {_KINDS.get(type(value), 'a value of another kind')}"
