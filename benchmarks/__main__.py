@@ -7,6 +7,8 @@ from importlib import import_module
 
 BENCHMARKS = {
     "actions": "what it costs to find what could keep a customer",
+    "client": "what the client costs beside a bare call of httpx, and many customers at once",
+    "faults": "whether the client keeps its word over a network that fails in all its ways",
     "quality": "what models are worth on hold-outs of five splits",
     "unseen": "data sets that nothing was tuned on, beside AutoML libraries",
     "coverage": "whether intervals hold the churn rate as often as they say",

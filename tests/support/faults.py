@@ -43,6 +43,7 @@ class FaultyServer:
         plan: The fault for each request, in order; without one, answers are right.
         requests: How many arrived.
         open: Connections that the client has not closed yet.
+        distance: Seconds that an answer is under way.
     """
 
     respond: Respond
@@ -50,6 +51,7 @@ class FaultyServer:
     plan: Callable[[], Fault | None] = lambda: None
     requests: list[Request] = field(default_factory=list)
     open: int = 0
+    distance: float = 0.0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
@@ -58,9 +60,10 @@ class FaultyServer:
             while request := await _request(reader):
                 self.requests.append(request)
                 answer = raw(self.respond(request))
+                await asyncio.sleep(self.distance)
                 await (self.plan() or _right)(Link(reader, writer), answer)
                 await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.open -= 1
