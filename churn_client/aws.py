@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,10 +38,10 @@ class SigV4:
 
     def __init__(self, region: str | None = None, service: str = "lambda", session: Any = None) -> None:
         try:
-            import botocore.session
+            botocore: Any = import_module("botocore.session")
         except ModuleNotFoundError:
             raise ConfigError("signing needs botocore: pip install 'churn-client[aws]'") from None
-        found: Any = session or botocore.session.get_session()
+        found: Any = session or botocore.get_session()
         self._credentials: Any = found.get_credentials()
         if self._credentials is None:
             raise ConfigError("AWS credentials are not found: set AWS_PROFILE, or see `aws configure`")
@@ -53,15 +54,17 @@ class SigV4:
         Raises:
             ConfigError: The region is neither given nor in the URL.
         """
-        from botocore.auth import SigV4Auth
-        from botocore.awsrequest import AWSRequest
-
+        auth: Any = import_module("botocore.auth")
+        requests: Any = import_module("botocore.awsrequest")
         # Only what no proxy changes on the way is signed.
         headers = {"host": urlsplit(request.url).netloc}
-        signed: Any = AWSRequest(request.method, request.url + request.path, headers, request.content)
+        signed: Any = requests.AWSRequest(
+            request.method, request.url + request.path, headers, request.content
+        )
         credentials = self._credentials.get_frozen_credentials()
-        SigV4Auth(credentials, self._service, self._region or _region(request.url)).add_auth(signed)
-        added = {name.lower(): value for name, value in signed.headers.items() if name.lower() != "host"}
+        auth.SigV4Auth(credentials, self._service, self._region or _region(request.url)).add_auth(signed)
+        added = {str(name).lower(): str(value) for name, value in signed.headers.items()}
+        del added["host"]
         return replace(request, headers={**request.headers, **added})
 
 

@@ -164,7 +164,8 @@ class _Columns:
         self._frame = frame
 
     def __dataframe__(self, nan_as_null: bool = False, allow_copy: bool = True) -> Any:
-        return self._frame.__dataframe__(nan_as_null, allow_copy)
+        frame: Any = self._frame
+        return frame.__dataframe__(nan_as_null, allow_copy)
 
 
 class _Stream:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from opentelemetry import trace
@@ -88,7 +89,7 @@ def test_logs_name_no_customer_and_no_key(
         assert not any(word in record.getMessage() for word in ("Jane", "Doe", "secret"))
 
 
-def _echo(status: int, **texts: str) -> Response:
+def _echo(status: int, **texts: Any) -> Response:
     problem = Problem(title="Bad", status=status, **texts)
     return Response(status, problem.model_dump_json().encode())
 
@@ -173,6 +174,7 @@ def test_a_call_is_a_span(customer: IbmTelcoCustomer, exporter: InMemorySpanExpo
     assert (second.attributes or {})["error.type"] == "500"
     assert not second.status.is_ok
     assert first.parent
+    assert first.context
     assert first.parent.span_id == outer.get_span_context().span_id
     ids = f"00-{first.context.trace_id:032x}-{first.context.span_id:016x}-"
     assert all(one.headers["traceparent"].startswith(ids) for one in service.requests[:2])
