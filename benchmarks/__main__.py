@@ -7,6 +7,8 @@ from importlib import import_module
 
 MEASUREMENTS = {
     "actions": "what it costs to find what could keep a customer",
+    "client": "what the client costs beside a bare call of httpx, and many customers at once",
+    "faults": "whether the client keeps its word over a network that fails in all its ways",
     "quality": "what models are worth on hold-outs of five splits",
     "compare": "two ways to train, by repeated cross-validation on training rows",
     "unseen": "data sets that nothing was tuned on, beside AutoML libraries",

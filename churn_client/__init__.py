@@ -10,9 +10,14 @@ answer.churn_probability, answer.churn_risk, answer.reasons
 
 from __future__ import annotations
 
-from churn_client._client import AsyncChurnClient, ChurnClient
+from churn_client._async_client import AsyncChurnClient
+from churn_client._client import ChurnClient
+from churn_client._config import Options
 from churn_client._errors import (
+    BadRequest,
+    CallFailed,
     ChurnClientError,
+    CircuitOpen,
     ClientClosed,
     ConfigError,
     ConnectionFailed,
@@ -20,14 +25,21 @@ from churn_client._errors import (
     InvalidCustomer,
     NotAuthorized,
     NotCustomers,
+    NotFound,
+    ProtocolBroken,
     RequestRefused,
+    RequestTooLarge,
+    RequestTooSlow,
     RowError,
     ServiceFailed,
     StatusError,
     TimedOut,
     TooManyRequests,
     UnexpectedAnswer,
+    WrongLoop,
+    WrongMediaType,
 )
+from churn_client._messages import Request, Response
 from churn_client._shared import predict_churn
 from churn_core.schemas import (
     Action,
@@ -42,10 +54,13 @@ from churn_core.schemas import (
 __all__ = [
     "Action",
     "AsyncChurnClient",
+    "BadRequest",
+    "CallFailed",
     "Change",
     "ChurnClient",
     "ChurnClientError",
     "ChurnPrediction",
+    "CircuitOpen",
     "ClientClosed",
     "ConfigError",
     "ConnectionFailed",
@@ -54,9 +69,16 @@ __all__ = [
     "InvalidCustomer",
     "NotAuthorized",
     "NotCustomers",
+    "NotFound",
+    "Options",
     "ProbabilityInterval",
+    "ProtocolBroken",
     "Reason",
+    "Request",
     "RequestRefused",
+    "RequestTooLarge",
+    "RequestTooSlow",
+    "Response",
     "RowError",
     "ServiceFailed",
     "StatusError",
@@ -64,5 +86,7 @@ __all__ = [
     "TimedOut",
     "TooManyRequests",
     "UnexpectedAnswer",
+    "WrongLoop",
+    "WrongMediaType",
     "predict_churn",
 ]

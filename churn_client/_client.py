@@ -1,37 +1,32 @@
-"""The client in its two forms."""
+"""The client that blocks."""
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Generator
+from contextlib import closing
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, Unpack
 
-from churn_client._config import Config, make_config
-from churn_client._core import (
-    CLOSED,
-    AnyCustomer,
-    Core,
-    Operation,
-    Outcome,
-    Step,
-    Wait,
-    Wanted,
-    require_customers,
-)
+from churn_client._config import Options, make_config
+from churn_client._core import AnyCustomer, Core, Wanted
 from churn_client._errors import ClientClosed, ConnectionFailed, RowError
-from churn_client._messages import AsyncTransport, Transport
+from churn_client._exchange import Operation, Outcome, Step, Wait
+from churn_client._messages import Transport
+from churn_client._rows import Customers, batches, require_customers
+from churn_client._windows import window
 from churn_core.schemas import ChurnPrediction, Customer, LanguageName, ModelInfo, SchemaInfo
 
-__all__ = ["AsyncChurnClient", "ChurnClient"]
+__all__ = ["CLOSED", "ChurnClient"]
 
 T = TypeVar("T")
 
+CLOSED = "the client is closed: make another one"
+
 
 class ChurnClient:
-    """Asks a churn service; may be shared between threads.
+    """Asks a churn service; may be shared between threads, and survives a fork.
 
     ```python
     with ChurnClient("http://127.0.0.1:8000") as client:
@@ -42,11 +37,8 @@ class ChurnClient:
         url: Address of the service; `CHURN_API_URL` by default.
         api_key: `CHURN_API_KEY` by default.
         schema: Class of the customers. With it they are checked before they are sent.
-        timeout: Seconds that one attempt may take.
-        deadline: Seconds that one call may take with all its attempts.
-        retries: Most attempts after the first, where the service is out of reach or busy.
-        batch_size: Customers that `predict_many` sends at once.
         transport: What carries requests, in place of HTTP.
+        options: Time-outs, retries and more; see `Options`.
 
     Raises:
         ConfigError: No service is named, or a setting is not allowed.
@@ -58,17 +50,12 @@ class ChurnClient:
         api_key: str | None = None,
         *,
         schema: type[Customer] | None = None,
-        timeout: float = 10.0,
-        deadline: float = 30.0,
-        retries: int = 3,
-        batch_size: int = 500,
         transport: Transport | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        config = make_config(
-            url, api_key, timeout=timeout, deadline=deadline, retries=retries, batch_size=batch_size
-        )
-        self._core = Core(config, schema)
-        self._transport: Transport = transport or _http(config)
+        config = make_config(url, api_key, **options)
+        self._core = Core.of(config, schema)
+        self._transport: Transport = transport or _http(config.url)
         self._closed = False
 
     def predict(
@@ -97,29 +84,52 @@ class ChurnClient:
 
     def predict_many(
         self,
-        customers: Iterable[AnyCustomer],
+        customers: Customers,
         *,
         explain: bool = False,
         interval: bool = False,
         action: bool = False,
         language: LanguageName = "en",
-    ) -> Iterator[ChurnPrediction | RowError]:
+        start: int = 0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Generator[ChurnPrediction | RowError]:
         """Answers about any number of customers, in their order, without holding all of them.
 
-        A customer that does not fit has a `RowError` in place of his answer. An error of the
-        service itself is raised, after the answers before it. Arguments are those of `predict`.
+        They are sent in batches of `batch_size`, `concurrency` of them at once; no more customers
+        than these are taken ahead of the answers. A customer that does not fit has a `RowError` in
+        place of his answer. An error of the service itself is raised, after the answers before it.
+
+        Args:
+            customers: An iterable, or a table of pandas, polars, pyarrow or another library that
+                speaks the dataframe interchange or Arrow, with a column for each field.
+            explain: As of `predict`; so are `interval`, `action` and `language`.
+            start: Index of the customer to begin with. Those before are taken, but not sent.
+            progress: Called with the index up to which all answers have been handed out: what
+                `start` has to be to go on from there.
 
         Raises:
             NotCustomers: It is nothing to go through, or a single customer.
         """
         require_customers(customers, asynchronous=False)
-        return self._results(iter(customers), Wanted(explain, interval, action, language))
+        wanted = Wanted(explain, interval, action, language)
+        return self._results(customers, wanted, start, progress)
 
-    def _results(self, rows: Iterator[AnyCustomer], wanted: Wanted) -> Iterator[ChurnPrediction | RowError]:
-        first = 0
-        while batch := list(islice(rows, self._core.config.batch_size)):
-            yield from self._run(self._core.predict_batch(first, batch, wanted))
-            first += len(batch)
+    def _results(
+        self, customers: Customers, wanted: Wanted, start: int, progress: Callable[[int], None] | None
+    ) -> Generator[ChurnPrediction | RowError]:
+        def ask(
+            batch: tuple[int, list[AnyCustomer]], stop: threading.Event
+        ) -> list[ChurnPrediction | RowError]:
+            return self._run(self._core.predict_batch(*batch, wanted), stop)
+
+        config = self._core.config
+        questions = batches(customers, config.batch_size, start)
+        with closing(window(questions, ask, config.concurrency)) as answers:
+            for results in answers:
+                yield from results
+                start += len(results)
+                if progress:
+                    progress(start)
 
     def model(self) -> ModelInfo:
         """Which model answers."""
@@ -146,19 +156,21 @@ class ChurnClient:
     ) -> None:
         self.close()
 
-    def _run(self, operation: Operation[T]) -> T:
+    def _run(self, operation: Operation[T], stop: threading.Event | None = None) -> T:
         outcome: Outcome = None
         try:
             while True:
-                outcome = self._do(operation.send(outcome))
+                outcome = self._do(operation.send(outcome), stop)
         except StopIteration as done:
             return done.value
+        finally:
+            operation.close()
 
-    def _do(self, step: Step) -> Outcome:
+    def _do(self, step: Step, stop: threading.Event | None) -> Outcome:
         if isinstance(step, Wait):
-            time.sleep(step.seconds)
+            stop.wait(step.seconds) if stop else time.sleep(step.seconds)
             return None
-        if self._closed:
+        if self._closed or (stop and stop.is_set()):
             raise ClientClosed(CLOSED)
         try:
             return self._transport.send(step)
@@ -166,132 +178,7 @@ class ChurnClient:
             return error
 
 
-class AsyncChurnClient:
-    """Asks a churn service without blocking; for one event loop. Settings as of `ChurnClient`."""
+def _http(url: str) -> Transport:
+    from churn_client._transport import HttpTransport  # HTTP costs more to import than all the rest
 
-    def __init__(
-        self,
-        url: str | None = None,
-        api_key: str | None = None,
-        *,
-        schema: type[Customer] | None = None,
-        timeout: float = 10.0,
-        deadline: float = 30.0,
-        retries: int = 3,
-        batch_size: int = 500,
-        transport: AsyncTransport | None = None,
-    ) -> None:
-        config = make_config(
-            url, api_key, timeout=timeout, deadline=deadline, retries=retries, batch_size=batch_size
-        )
-        self._core = Core(config, schema)
-        self._transport: AsyncTransport = transport or _async_http(config)
-        self._closed = False
-
-    async def predict(
-        self,
-        customer: AnyCustomer,
-        *,
-        explain: bool = True,
-        interval: bool = False,
-        action: bool = False,
-        language: LanguageName = "en",
-    ) -> ChurnPrediction:
-        """The answer about one customer; see `ChurnClient.predict`."""
-        return await self._run(self._core.predict(customer, Wanted(explain, interval, action, language)))
-
-    def predict_many(
-        self,
-        customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer],
-        *,
-        explain: bool = False,
-        interval: bool = False,
-        action: bool = False,
-        language: LanguageName = "en",
-    ) -> AsyncIterator[ChurnPrediction | RowError]:
-        """Answers about any number of customers; see `ChurnClient.predict_many`."""
-        require_customers(customers, asynchronous=True)
-        return self._results(customers, Wanted(explain, interval, action, language))
-
-    async def _results(
-        self, customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], wanted: Wanted
-    ) -> AsyncIterator[ChurnPrediction | RowError]:
-        first = 0
-        async for batch in _batches(customers, self._core.config.batch_size):
-            for result in await self._run(self._core.predict_batch(first, batch, wanted)):
-                yield result
-            first += len(batch)
-
-    async def model(self) -> ModelInfo:
-        """Which model answers."""
-        return await self._run(self._core.model())
-
-    async def schema(self) -> SchemaInfo:
-        """Which customers the service answers."""
-        return await self._run(self._core.customer_schema())
-
-    async def ready(self) -> bool:
-        """Whether the service is reached and has a model."""
-        return await self._run(self._core.ready())
-
-    async def close(self) -> None:
-        """Close all connections; the client asks nothing any more."""
-        self._closed = True
-        await self._transport.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def _run(self, operation: Operation[T]) -> T:
-        outcome: Outcome = None
-        try:
-            while True:
-                outcome = await self._do(operation.send(outcome))
-        except StopIteration as done:
-            return done.value
-
-    async def _do(self, step: Step) -> Outcome:
-        if isinstance(step, Wait):
-            await asyncio.sleep(step.seconds)
-            return None
-        if self._closed:
-            raise ClientClosed(CLOSED)
-        try:
-            return await self._transport.send(step)
-        except ConnectionFailed as error:
-            return error
-
-
-def _http(config: Config) -> Transport:
-    from churn_client._transport import HttpTransport  # httpx costs more to import than all the rest
-
-    return HttpTransport(config.url)
-
-
-def _async_http(config: Config) -> AsyncTransport:
-    from churn_client._transport import AsyncHttpTransport
-
-    return AsyncHttpTransport(config.url)
-
-
-async def _batches(
-    customers: Iterable[AnyCustomer] | AsyncIterable[AnyCustomer], size: int
-) -> AsyncIterator[list[AnyCustomer]]:
-    if not isinstance(customers, AsyncIterable):
-        rows = iter(customers)
-        while batch := list(islice(rows, size)):
-            yield batch
-        return
-    batch: list[AnyCustomer] = []
-    async for customer in customers:
-        batch.append(customer)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    return HttpTransport(url)

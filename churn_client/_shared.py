@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 
 from churn_client._client import ChurnClient
-from churn_client._config import API_KEY, API_URL
+from churn_client._config import environment
 from churn_client._core import AnyCustomer
+from churn_client._forks import renew_after_fork
 from churn_core.schemas import ChurnPrediction, LanguageName
 
 __all__ = ["predict_churn", "use_client"]
@@ -20,12 +20,13 @@ class _Shared:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._own: ChurnClient | None = None
-        self._made_for: tuple[object, ...] = ()
+        self._made_for: dict[str, str] = {}
         self._given: ChurnClient | None = None
+        renew_after_fork(self)
 
     def current(self) -> ChurnClient:
-        """The client to ask; a new one where the environment has changed or the process was forked."""
-        wanted = (os.getpid(), os.environ.get(API_URL), os.environ.get(API_KEY))
+        """The client to ask; a new one where the environment has changed."""
+        wanted = environment()
         with self._lock:
             if self._given:
                 return self._given
@@ -42,9 +43,12 @@ class _Shared:
         return before
 
     def close(self) -> None:
-        """Close the own client, unless it belongs to the process that this one was forked from."""
-        if self._own and self._made_for[0] == os.getpid():
+        """Close the own client."""
+        if self._own:
             self._own.close()
+
+    def after_fork(self) -> None:
+        self._lock = threading.Lock()
 
 
 _SHARED = _Shared()

@@ -28,7 +28,8 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
 
-from churn_client._client import AsyncChurnClient, ChurnClient
+from churn_client._async_client import AsyncChurnClient
+from churn_client._client import ChurnClient
 from churn_client._errors import ConnectionFailed, InvalidCustomer
 from churn_client._messages import Request, Response
 from churn_client._shared import use_client

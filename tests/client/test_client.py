@@ -175,17 +175,18 @@ def test_an_endless_stream_is_read_as_it_is_answered(customer: IbmTelcoCustomer)
         for number in taken:
             yield customer.model_copy(update={"customer_id": f"C-{number}"})
 
-    answers = FakeChurnService().client(batch_size=10).predict_many(endless())
+    answers = FakeChurnService().client(batch_size=10, concurrency=3).predict_many(endless())
     ids = [
         answer.customer_id for answer in itertools.islice(answers, 25) if isinstance(answer, ChurnPrediction)
     ]
     assert ids == [f"C-{number}" for number in range(25)]
-    assert next(taken) == 30
+    # Two batches are handed out or at hand, and three under way at most.
+    assert next(taken) == 50
 
 
 def test_a_failing_service_stops_the_stream_after_its_answers(customer: IbmTelcoCustomer) -> None:
     service = FakeChurnService()
-    answers = service.client(batch_size=2).predict_many(_many(customer, 6))
+    answers = service.client(batch_size=2, concurrency=1).predict_many(_many(customer, 6))
     assert [next(answers), next(answers)]
     service.fail(500)
     with pytest.raises(Exception, match="The test wants it so"):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from churn_client import ConnectionFailed, IbmTelcoCustomer, NotAuthorized, ServiceFailed, TooManyRequests
 from churn_client._config import make_config
-from churn_client._core import Core, Outcome, Wait, Wanted
+from churn_client._core import Core, Wanted
+from churn_client._exchange import Caller, Outcome, Wait
 from churn_client._messages import Response
 from churn_client.testing import FakeChurnService
 
@@ -16,14 +19,14 @@ DOWN = ConnectionFailed("down")
 class _World:
     """Runs an operation against prepared outcomes; each attempt and each wait takes its time."""
 
-    def __init__(self, seconds_each: float = 0.0, **options: float) -> None:
+    def __init__(self, seconds_each: float = 0.0, **options: Any) -> None:
         self.now = 0.0
         self.waits: list[float] = []
         self.timeouts: list[float] = []
         self.ids: set[str] = set()
         self._each = seconds_each
         config = make_config("http://service", None, **options)
-        self.core = Core(config, clock=lambda: self.now, draw=lambda: 1.0)
+        self.core = Core(config, Caller(config, clock=lambda: self.now, draw=lambda: 1.0))
 
     def predict(self, customer: IbmTelcoCustomer, *outcomes: Outcome) -> object:
         operation = self.core.predict(customer, Wanted(explain=False))
@@ -88,7 +91,7 @@ def test_attempts_are_limited(customer: IbmTelcoCustomer) -> None:
 def test_the_service_says_how_long_to_wait(customer: IbmTelcoCustomer, good: Response) -> None:
     world = _World()
     assert world.predict(customer, _busy(429, **{"retry-after": "7"}), good)
-    assert world.waits == [7]
+    assert world.waits == [7.2]
 
 
 def test_nobody_waits_beyond_the_deadline(customer: IbmTelcoCustomer) -> None:

@@ -13,8 +13,11 @@ NAMES = {
     "ChurnClient",
     "ChurnPrediction",
     "IbmTelcoCustomer",
+    "Options",
     "ProbabilityInterval",
     "Reason",
+    "Request",
+    "Response",
     "TelcoVisionCustomer",
     "predict_churn",
 }
@@ -29,11 +32,23 @@ def test_exported_names_are_right() -> None:
 
 def test_no_name_is_exported_by_accident() -> None:
     public = {name for name in vars(churn_client) if not name.startswith("_")}
-    assert public - set(churn_client.__all__) <= {"annotations", "testing"}
+    assert public - set(churn_client.__all__) <= {"annotations", "aws", "testing"}
 
 
 def test_importing_loads_nothing_heavy_and_opens_nothing() -> None:
-    heavy = ("numpy", "onnxruntime", "pandas", "pyarrow", "click", "fastapi", "churn_core.bundle", "httpx")
+    heavy = (
+        "numpy",
+        "onnxruntime",
+        "pandas",
+        "pyarrow",
+        "click",
+        "fastapi",
+        "churn_core.bundle",
+        "httpx",
+        "httpcore",
+        "opentelemetry",
+        "botocore",
+    )
     code = (
         f"import sys, churn_client, churn_client.testing; print([m for m in {heavy!r} if m in sys.modules])"
     )

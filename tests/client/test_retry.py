@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from churn_client._retry import backoff, retry_after
+from churn_client._retry import RETRIED, Failure, GiveUp, backoff, decide, retry_after
 
 draws = st.floats(0, 1)
 attempts = st.integers(0, 10_000)
@@ -30,8 +31,52 @@ def test_the_bound_never_shrinks(attempt: int, draw: float) -> None:
 
 @given(attempts, draws, st.floats(0, 1e6))
 def test_the_service_is_not_asked_before_it_wants(attempt: int, draw: float, asked: float) -> None:
-    assert backoff(attempt, draw, asked) >= asked
-    assert backoff(attempt, draw, asked) <= max(8, asked)
+    assert backoff(attempt, draw, asked) == pytest.approx(asked + backoff(attempt, draw))
+
+
+failures = st.builds(
+    Failure,
+    attempt=st.integers(1, 100),
+    status=st.none() | st.integers(100, 599),
+    asked=st.none() | st.floats(0, 1e6),
+    left=st.floats(-10, 100),
+    tokens=st.floats(0, 10),
+    draw=draws,
+)
+limits = st.integers(0, 100)
+
+
+@given(failures, limits)
+def test_no_retry_breaks_a_limit(failure: Failure, retries: int) -> None:
+    pause = decide(failure, retries)
+    if isinstance(pause, float):
+        assert failure.status is None or failure.status in RETRIED
+        assert failure.attempt <= retries
+        assert failure.tokens >= 1
+        assert (failure.asked or 0) <= pause < failure.left
+
+
+@given(failures, limits)
+def test_giving_up_has_its_reason(failure: Failure, retries: int) -> None:
+    match decide(failure, retries):
+        case GiveUp.FINAL:
+            assert failure.status not in {None, 408, 429, 502, 503, 504}
+        case GiveUp.ATTEMPTS:
+            assert failure.attempt > retries
+        case GiveUp.DEADLINE:
+            assert backoff(failure.attempt - 1, failure.draw, failure.asked) >= failure.left
+        case GiveUp.BUDGET:
+            assert failure.tokens < 1
+
+
+@given(failures, limits, st.floats(0, 100), st.floats(0, 10), st.integers(0, 5))
+def test_more_of_anything_never_prevents_a_retry(
+    failure: Failure, retries: int, left: float, tokens: float, more: int
+) -> None:
+    pause = decide(failure, retries)
+    richer = replace(failure, left=failure.left + left, tokens=failure.tokens + tokens)
+    if isinstance(pause, float):
+        assert decide(richer, retries + more) == pause
 
 
 def test_the_first_waits_are_short() -> None:
