@@ -1,56 +1,38 @@
-"""The double answers as the real service does."""
+"""What the double adds to the real service: it is scripted, remembers, and wastes no time.
+
+That it answers as the real one does is what `tests/contract` is about.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import json
+import os
+import time
 
 import pytest
 
 from churn_client import (
+    AsyncChurnClient,
+    ChurnClient,
     ChurnPrediction,
+    ConfigError,
     ConnectionFailed,
-    CustomerRefused,
     IbmTelcoCustomer,
     NotAuthorized,
-    RowError,
+    Request,
+    RequestTooLarge,
     ServiceFailed,
     TelcoVisionCustomer,
+    TimedOut,
     TooManyRequests,
+    UnexpectedAnswer,
     predict_churn,
 )
 from churn_client.testing import FakeChurnService
 from churn_core.schemas import Customer
-from tests.client.conftest import Connect
-
-BAD: list[dict[str, Any]] = [
-    {"gender": "X"},
-    {"tenure_months": -1},
-    {"tenure_months": 1.5},
-    {"senior_citizen": 1},
-    {"extra": 1},
-    {"customer_id": ""},
-    {"phone_service": False},
-    {"gender": None, "contract": "Weekly"},
-]
-
-
-@pytest.mark.parametrize("changes", BAD, ids=str)
-def test_it_refuses_in_the_words_of_the_real_one(
-    connect: Connect, customer: IbmTelcoCustomer, changes: dict[str, Any]
-) -> None:
-    bad = {**customer.model_dump(), **changes}
-    refusals: list[CustomerRefused] = []
-    rows: list[object] = []
-    for client in (connect(), FakeChurnService().client()):
-        with pytest.raises(CustomerRefused) as caught:
-            client.predict(bad)
-        refusals.append(caught.value)
-        (row,) = client.predict_many([bad])
-        assert isinstance(row, RowError)
-        rows.append(row.problems)
-    real, fake = refusals
-    assert (fake.status, fake.detail, fake.problems) == (real.status, real.detail, real.problems)
-    assert rows[0] == rows[1]
+from churn_serve import create_app
+from tests.support.http import Caller
 
 
 def test_it_answers_predict_churn_and_remembers(customer: IbmTelcoCustomer) -> None:
@@ -126,3 +108,96 @@ def test_failures_come_when_asked_for(customer: IbmTelcoCustomer) -> None:
     service.fail(503)
     assert not once.ready()
     assert once.ready()
+
+
+def test_nobody_waits_for_pauses_and_delays(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    begin = time.monotonic()
+    service.fail(503, 429, retry_after=7)
+    service.delay(2, 3)
+    assert service.client(deadline=60).predict(customer)
+    assert 2 + 7 + 3 + 7 <= service.seconds < 21
+    service.delay(11)
+    with pytest.raises(TimedOut, match="did not answer within 10 s"):
+        service.client(retries=0).predict(customer)
+    service.reachable = False
+    before = service.seconds
+    with pytest.raises(ConnectionFailed) as caught:
+        asyncio.run(service.async_client(deadline=1000).predict(customer))
+    assert caught.value.attempts == 4
+    assert caught.value.elapsed == pytest.approx(service.seconds - before) != 0
+    assert time.monotonic() - begin < 1.5
+
+
+def test_retry_after_beyond_the_deadline_is_given_up(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    service.fail(503, retry_after=31)
+    with pytest.raises(ServiceFailed) as caught:
+        service.client(deadline=30).predict(customer)
+    assert (caught.value.attempts, service.seconds) == (1, 0.0)
+
+
+def test_it_can_talk_nonsense(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    service.say(b"<html>", b"{}")
+    for _ in range(2):
+        with pytest.raises(UnexpectedAnswer):
+            service.client().predict(customer)
+    assert service.client().predict(customer)
+
+
+def test_without_a_model_it_is_not_ready(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    service.ready = False
+    empty = Caller(create_app())
+    for path in ("/model", "/health/ready", "/health/live"):
+        real = empty("GET", path, headers={"x-request-id": "r"})
+        fake = service.handle(Request("GET", path, headers={"x-request-id": "r"}))
+        assert (fake.status, json.loads(fake.content)) == (real.status_code, real.json())
+        assert fake.headers.get("retry-after") == real.headers.get("retry-after")
+    assert not service.client().ready()
+    with pytest.raises(ServiceFailed, match="No model is loaded yet"):
+        service.client(retries=0).predict(customer)
+    service.ready = True
+    assert service.client().predict(customer)
+
+
+def test_all_clients_made_meanwhile_are_answered(
+    customer: IbmTelcoCustomer, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("CHURN_API_KEY", "mine")
+    with FakeChurnService() as service:
+        clients = ChurnClient(), ChurnClient("https://elsewhere.example.com", "theirs")
+        for client in clients:
+            assert client.predict(customer).model.name == "fake"
+        assert asyncio.run(AsyncChurnClient().predict(customer))
+    urls = [(request.url, request.headers.get("x-api-key")) for request in service.requests]
+    own = ("http://fake-churn-service", None)
+    assert urls == [own, ("https://elsewhere.example.com", "theirs"), own]
+    assert os.environ["CHURN_API_KEY"] == "mine"
+    with pytest.raises(ConfigError):
+        ChurnClient()
+
+
+def test_many_at_once_are_all_remembered(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService(probability=lambda one: one.tenure_months / 100, max_batch_rows=10)
+    rows = [customer.model_copy(update={"tenure_months": number % 70}) for number in range(500)]
+    answers = list(service.client(batch_size=10, concurrency=8).predict_many(rows))
+    found = [one.churn_probability for one in answers if isinstance(one, ChurnPrediction)]
+    assert found == [row.tenure_months / 100 for row in rows]
+    assert (len(service.requests), len(service.customers)) == (50, 500)
+    with pytest.raises(RequestTooLarge, match="more than 10 customers"):
+        list(service.client(batch_size=11).predict_many(rows))
+
+
+def test_reasons_are_of_the_customer_and_in_the_language(customer: IbmTelcoCustomer) -> None:
+    client = FakeChurnService(probability=0.9).client()
+    english, spanish = client.predict(customer), client.predict(customer, language="es")
+    values = customer.model_dump()
+    for answer in (english, spanish):
+        assert [reason.value for reason in answer.reasons] == [values[r.feature] for r in answer.reasons]
+        assert [reason.effect for reason in answer.reasons] == sorted(
+            (reason.effect for reason in answer.reasons), reverse=True
+        )
+    assert english.reasons[0].text != spanish.reasons[0].text
+    assert not client.predict(customer, explain=False).reasons
