@@ -121,8 +121,9 @@ def read_rows(body: bytes, most: int) -> list[Any]:
     if not isinstance(content, dict):
         raise _no_batch("", "is not one JSON object that names each field once")
     fields = cast("dict[str, Any]", content)
-    for name in fields.keys() - {"customers"}:
-        raise _no_batch(_as_text(name), "is not a field of this request")
+    for name in fields:
+        if name != "customers":
+            raise _no_batch(_as_text(name), "is not a field of this request")
     rows = fields.get("customers")
     if not isinstance(rows, list):
         raise _no_batch("customers", "has the wrong type" if fields else "is missing")

@@ -41,7 +41,7 @@ def test_an_answer_may_stall_at_every_byte(server: FaultyServer, customer: IbmTe
             client.predict(customer, explain=False)
         return time.monotonic() - started
 
-    places = range(500)  # an answer has a few more
+    places = range(450)  # an answer has a few more
     positions = iter(places)
     server.plan = lambda: partial(stall, at=next(positions))
     with (
@@ -50,7 +50,7 @@ def test_an_answer_may_stall_at_every_byte(server: FaultyServer, customer: IbmTe
         ThreadPoolExecutor(16) as threads,
     ):
         assert max(threads.map(ask, places)) < 0.05 + LATE + lag()
-    assert next(positions, None) is None
+    assert not list(positions)
 
 
 def test_an_outage_is_not_made_worse(server: FaultyServer, customer: IbmTelcoCustomer) -> None:

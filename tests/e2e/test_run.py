@@ -34,7 +34,8 @@ class Project:
         shutil.copytree(
             ROOT / "churn_core", root / "churn_core", ignore=shutil.ignore_patterns("__pycache__")
         )
-        shutil.copy(ROOT / "dvc.yaml", root)
+        for name in ("dvc.yaml", ".dvcignore"):
+            shutil.copy(ROOT / name, root)
         self.set(PARAMS)
         churn = root / ".venv/bin/churn"
         churn.parent.mkdir(parents=True)

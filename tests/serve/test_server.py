@@ -81,6 +81,7 @@ def test_without_uvicorn_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "churn_serve.worker", raising=False)  # an import that is remembered
     logistic_bundle(tmp_path)
     assert main(["--bundle", str(tmp_path), "--port", "0"]) == 1
     assert "churn-serve[server]" in capsys.readouterr().err
