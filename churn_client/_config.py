@@ -27,7 +27,7 @@ _VARIABLES = {
     "circuit_seconds": "CHURN_CIRCUIT_SECONDS",
     "tracing": "CHURN_TRACING",
 }
-_A_DAY = 86_400
+_AN_HOUR = 3600  # the service knows no longer time-out
 
 
 def _service_url(url: str) -> str:
@@ -60,13 +60,13 @@ class Config(Frozen):
 
     url: Annotated[str, AfterValidator(_service_url)]
     api_key: Annotated[SecretStr, AfterValidator(_header_value)] | None = None
-    timeout: float = Field(default=10.0, gt=0, le=_A_DAY)
-    deadline: float = Field(default=30.0, gt=0, le=_A_DAY)
+    timeout: float = Field(default=10.0, gt=0, le=_AN_HOUR)
+    deadline: float = Field(default=30.0, gt=0, le=_AN_HOUR)
     retries: int = Field(default=3, ge=0)
     batch_size: int = Field(default=500, ge=1)
     concurrency: int = Field(default=4, ge=1, le=100)
     circuit_failures: int = Field(default=0, ge=0)
-    circuit_seconds: float = Field(default=30.0, gt=0, le=_A_DAY)
+    circuit_seconds: float = Field(default=30.0, gt=0, le=_AN_HOUR)
     tracing: bool = False
     on_request: OnRequest | None = Field(default=None, repr=False)
     on_response: OnResponse | None = Field(default=None, repr=False)

@@ -6,42 +6,54 @@ before a request gets here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from fastapi import Body, FastAPI, Query, Request, Response, Security
+from fastapi import Body, FastAPI, Header, Query, Request, Response, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
-from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 
 from churn_core import __version__
 from churn_core.bundle import Manifest, Scorer
 from churn_core.schemas import (
     BatchAnswer,
     ChurnPrediction,
+    Customer,
     LanguageName,
     ModelInfo,
     ModelRef,
     Problem,
     SchemaInfo,
 )
+from churn_core.schemas.export import json_schema
 from churn_serve.errors import Refusal
-from churn_serve.exchange import Exchange
+from churn_serve.exchange import LONGEST, SHORTEST, Exchange
 from churn_serve.metrics import CONTENT_TYPE, Metrics
+from churn_serve.pages import documented_api
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
 
 __all__ = ["build_api"]
 
-_JSON = "application/json"
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is not JSON"},
-    401: {"model": Problem, "description": "The API key is missing or unknown"},
-    408: {"model": Problem, "description": "The body did not arrive in time"},
-    413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "The body has another type than JSON"},
-    422: {"model": Problem, "description": "A customer or a parameter is not allowed"},
-    503: {"model": Problem, "description": "No model is loaded"},
+Responses = dict[int | str, dict[str, Any]]
+_KEY_PROBLEMS = {
+    401: "The API key is missing or unknown",
+    403: "The API key lacks the scope",
+}
+_KEY = {"dependencies": [Security(APIKeyHeader(name="X-API-Key", auto_error=False))]}
+_UNREADY = {500: "The model fails", 503: "No model is loaded, or the service is about to stop"}
+_PREDICTION_PROBLEMS = {
+    400: "The body is not JSON, or a parameter or header is not allowed",
+    408: "The body did not arrive in time",
+    413: "The body is too large",
+    415: "The body has another type than JSON",
+    422: "A customer is not allowed",
+    429: "The service has enough to do, or the turn came too late; `Retry-After` says when to return",
+    500: "The service failed",
+    503: "No model is loaded, or the service is about to stop",
 }
 
 
@@ -65,7 +77,25 @@ class Parameters(BaseModel):
     )
 
 
-Asked = Annotated[Parameters, Query()]
+# Where the model does not know how sure it is.
+_WITHOUT_INTERVAL = create_model(
+    "ParametersWithoutInterval",
+    __base__=Parameters,
+    interval=(
+        Literal[False],
+        Field(False, description="This model does not know how sure it is.", examples=[False]),
+    ),
+)
+Timeout = Annotated[
+    float,
+    Header(
+        alias="X-Request-Timeout",
+        description="Seconds until the caller stops waiting: what has waited longer is not worked on.",
+        ge=SHORTEST,
+        le=LONGEST,
+        examples=[2.5],
+    ),
+]
 
 
 class Ready(BaseModel):
@@ -77,33 +107,41 @@ class Ready(BaseModel):
 
 def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> FastAPI:
     """The FastAPI application for one bundle, or for none yet."""
-    api: FastAPI = FastAPIOffline(
+    guarded = bool(settings.api_key_hashes)
+    api = documented_api(
         title="Churn prediction",
         version=__version__,
         redirect_slashes=False,
         description="Whom will we lose, how sure is that, and what is it worth to call?",
-        dependencies=[Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
-        if settings.api_key_hashes
-        else [],
+        generate_unique_id_function=_operation,
     )
-    _add_health(api, scorer, metrics)
+    key: dict[str, Any] = {"responses": _problems(_KEY_PROBLEMS), **_KEY} if guarded else {}
+    _add_health(api, scorer)
+    _add_metrics(api, scorer, metrics, key)
     if scorer:
-        _add_information(api, scorer)
+        _add_information(api, scorer, key)
         _document_predictions(api, scorer, settings)
     for kind in (HTTPException, Refusal, Exception):
         api.add_exception_handler(kind, _problem)
     document = api.openapi()
     _name_problems(document)
+    if scorer:
+        _describe_customers(document, scorer.customer_class)
     return api
 
 
-def _add_health(api: FastAPI, scorer: Scorer | None, metrics: Metrics) -> None:
+def _operation(route: APIRoute) -> str:
+    """What generated clients call an operation."""
+    return route.name
+
+
+def _add_health(api: FastAPI, scorer: Scorer | None) -> None:
     @api.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
         """The process answers."""
         return {"status": "alive"}
 
-    @api.get("/health/ready", tags=["health"], responses={503: _PROBLEMS[503]})
+    @api.get("/health/ready", tags=["health"], responses=_problems(_UNREADY))
     async def ready() -> Ready:  # pyright: ignore[reportUnusedFunction]
         """A verified bundle answers."""
         if scorer is None:
@@ -111,21 +149,23 @@ def _add_health(api: FastAPI, scorer: Scorer | None, metrics: Metrics) -> None:
         scorer.predict(scorer.bundle.schema_spec.example(), explain=False)
         return Ready(status="ready", model=scorer.model)
 
-    @api.get("/metrics", tags=["health"], response_class=Response)
+
+def _add_metrics(api: FastAPI, scorer: Scorer | None, metrics: Metrics, key: Mapping[str, Any]) -> None:
+    @api.get("/metrics", tags=["health"], response_class=PlainTextResponse, **key)
     async def prometheus() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Counters and latencies in Prometheus' text format."""
         return Response(metrics.render(scorer.model if scorer else None), media_type=CONTENT_TYPE)
 
 
-def _add_information(api: FastAPI, scorer: Scorer) -> None:
+def _add_information(api: FastAPI, scorer: Scorer, key: Mapping[str, Any]) -> None:
     model, schema = _model_info(scorer.bundle, scorer.model), _schema_info(scorer)
 
-    @api.get("/model", tags=["information"])
+    @api.get("/model", tags=["information"], **key)
     async def describe_model() -> ModelInfo:  # pyright: ignore[reportUnusedFunction]
         """The model that answers: version, digest, quality and origin."""
         return model
 
-    @api.get("/schema", tags=["information"])
+    @api.get("/schema", tags=["information"], **key)
     async def describe_schema() -> SchemaInfo:  # pyright: ignore[reportUnusedFunction]
         """The customers that it answers: fields, allowed values, rules and an example."""
         return schema
@@ -133,26 +173,41 @@ def _add_information(api: FastAPI, scorer: Scorer) -> None:
 
 def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> None:
     """Signatures only: they are read for the documentation and never called."""
+    asked = Parameters if scorer.bundle.band else _WITHOUT_INTERVAL
     one = scorer.bundle.schema_spec.example()
-    customer = Annotated[scorer.customer_class, Body(examples=[one])]
-    many = Annotated[
-        list[scorer.customer_class],
-        Body(embed=True, examples=[[one]], max_length=settings.max_batch_rows),
-    ]
+    cls = scorer.customer_class
+    customer = Annotated[cls, Body(examples=[one])]
+    rows: Any = Field(
+        description=f"At most {settings.max_batch_rows}; what is no customer has an error of its own.",
+        examples=[[one]],
+    )
+    many = create_model(
+        "BatchRequest",
+        __config__=ConfigDict(extra="forbid"),
+        customers=(list[cls | Any], rows),  # pyright: ignore[reportInvalidTypeForm]
+    )
 
-    def predict(customer: Any, asked: Asked) -> ChurnPrediction:  # type: ignore[return]
+    def predict(customer: Any, asked: Any, timeout: Timeout = LONGEST) -> ChurnPrediction:  # type: ignore[return]
         """The answer about one customer; reasons, interval and action are there where asked for."""
 
-    def predict_batch(customers: Any, asked: Asked) -> BatchAnswer:  # type: ignore[return]
+    def predict_batch(batch: Any, asked: Any, timeout: Timeout = LONGEST) -> BatchAnswer:  # type: ignore[return]
         """Answers about many customers, in their order.
 
         A customer that does not fit has `null` in `predictions` and his problems in `errors`.
         """
 
     predict.__annotations__["customer"] = customer
-    predict_batch.__annotations__["customers"] = many
+    predict_batch.__annotations__["batch"] = many
+    keys = _KEY_PROBLEMS if settings.api_key_hashes else {}
+    problems = _problems({**_PREDICTION_PROBLEMS, **keys})
+    options: dict[str, Any] = {"responses": problems, **(_KEY if keys else {})}
     for path, signature in (("/predict", predict), ("/predict/batch", predict_batch)):
-        api.post(path, tags=["predictions"], responses=_PROBLEMS)(signature)
+        signature.__annotations__["asked"] = Annotated[asked, Query()]
+        api.post(path, tags=["predictions"], **options)(signature)
+
+
+def _problems(descriptions: Mapping[int, str]) -> Responses:
+    return {status: {"model": Problem, "description": text} for status, text in sorted(descriptions.items())}
 
 
 def _model_info(bundle: Manifest, model: ModelRef) -> ModelInfo:
@@ -180,7 +235,7 @@ def _schema_info(scorer: Scorer) -> SchemaInfo:
         fingerprint=spec.fingerprint,
         example=spec.example(),
         spec=spec,
-        json_schema=scorer.customer_class.model_json_schema(),
+        json_schema=json_schema(scorer.customer_class),
     )
 
 
@@ -201,9 +256,19 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 def _name_problems(document: dict[str, Any]) -> None:
-    """Give errors their media type: FastAPI documents all responses of a route as JSON."""
+    """Give errors their media type: FastAPI documents all responses of a route as what it answers with."""
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
-                if int(status) >= 400 and _JSON in response.get("content", {}):
-                    response["content"][PROBLEM_JSON.decode()] = response["content"].pop(_JSON)
+                if int(status) >= 400 and "content" in response:
+                    (content,) = response["content"].values()
+                    response["content"] = {PROBLEM_JSON.decode(): content}
+
+
+def _describe_customers(document: dict[str, Any], customer_class: type[Customer]) -> None:
+    """Say the rules across fields too, which pydantic does not know of."""
+    name = customer_class.__name__
+    described = json_schema(customer_class) | {"title": name}
+    for keyword in ("$schema", "$id", "$comment"):  # of a document of its own
+        del described[keyword]
+    document["components"]["schemas"][name] = described

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import hmac
+import logging
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from traceback import extract_tb
 from typing import IO, Any
 
 from pydantic_core import to_json
 
-__all__ = ["Log"]
+__all__ = ["Log", "ServerLogs", "hashed", "outcome"]
+
+_OUTCOMES = {429: "shed", 499: "left", 503: "unavailable"}
+# Of 64 hex digits: enough to tell customers apart.
+_DIGITS = 16
 
 
 class Log:
@@ -25,23 +34,43 @@ class Log:
         self._stream = stream
 
     def request(
-        self, request_id: str, method: str, route: str, status: int, seconds: float, customers: int
+        self,
+        request_id: str,
+        method: str,
+        route: str,
+        status: int,
+        seconds: float,
+        customers: int,
+        *,
+        model: str = "",
+        ids: Sequence[str] = (),
     ) -> None:
-        """Log an answered request; `route` is a known path, never a caller's text."""
-        if self._stream:
-            self._write(
-                {
-                    "time": _now(),
-                    "level": "info",
-                    "event": "request",
-                    "request_id": request_id,
-                    "method": method,
-                    "route": route,
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 3),
-                    "customers": customers,
-                }
-            )
+        """Log an answered request.
+
+        Args:
+            route: A known path, never a caller's text.
+            customers: How many were answered.
+            model: The digest of the model in use.
+            ids: Of the customers, hashed.
+        """
+        if not self._stream:
+            return
+        fields: dict[str, Any] = {
+            "time": _now(),
+            "level": "info",
+            "event": "request",
+            "request_id": request_id,
+            "method": method,
+            "route": route,
+            "status": status,
+            "outcome": outcome(status),
+            "milliseconds": round(seconds * 1000, 3),
+            "customers": customers,
+            "model": model[:12],
+        }
+        if ids:
+            fields["customer_ids"] = ids
+        self._write(fields)
 
     def failure(self, event: str, error: BaseException, request_id: str = "") -> None:
         """Log an unexpected error: its type and where it was raised.
@@ -60,11 +89,50 @@ class Log:
             }
         )
 
+    def event(self, level: str, event: str, **facts: str | int) -> None:
+        """Log something else that happened."""
+        self._write({"time": _now(), "level": level, "event": event, **facts})
+
     def _write(self, fields: dict[str, Any]) -> None:
         if self._stream:
             self._stream.write(to_json(fields).decode() + "\n")
             self._stream.flush()
 
 
+class ServerLogs(logging.Handler):
+    """Writes what the server below the service logs as lines of JSON too."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        event = record.getMessage().strip()
+        if error:
+            self._log.failure("the server failed", error)
+        else:
+            self._log.event(record.levelname.lower(), event)
+
+
+def hashed(salt: str, ids: Sequence[str]) -> list[str]:
+    """Ids of customers as nobody can read them who does not know the salt (HMAC-SHA-256)."""
+    key = salt.encode()
+    return [hmac.digest(key, text.encode(), "sha256").hex()[:_DIGITS] for text in ids]
+
+
+def outcome(status: int) -> str:
+    """What became of a request, in a word."""
+    if status < 400:
+        return "answered"
+    return _OUTCOMES.get(status) or ("refused" if status < 500 else "failed")
+
+
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}+00:00"
+
+
+@lru_cache(maxsize=1)  # thousands of lines fall into the same second
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()

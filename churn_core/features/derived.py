@@ -50,20 +50,22 @@ class LooseContract:
 
 
 class ServiceLoad:
-    """How many services a customer has, alone and where leaving is easy or the line is fast."""
+    """How many services a customer has, also where leaving is easy or the line is fast; the line alone."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def columns(self, spec: SchemaSpec) -> tuple[str, ...]:
         if len(_add_ons(spec)) < _FEWEST_ADD_ONS or not _monthly(spec) or not _fiber(spec):
             return ()
-        return ("count", "count_month_to_month", "count_fiber")
+        return ("count", "count_month_to_month", "count_fiber", "month_to_month_fiber", "internet_alone")
 
     def compute(self, raw: RawTable) -> Sequence[NDArray[np.float64]]:
         places, yes = _service_places(raw.spec)
         count = np.add.reduce(raw.values.take(places, axis=1) == yes, axis=1, dtype=np.float64)
-        count += 1.0 - raw.equals(_INTERNET, "No")
-        return [count, count * _is_monthly(raw), count * raw.equals(_INTERNET, _fiber(raw.spec))]
+        online = 1.0 - raw.equals(_INTERNET, "No")
+        count += online
+        monthly, fiber = _is_monthly(raw), raw.equals(_INTERNET, _fiber(raw.spec))
+        return [count, count * monthly, count * fiber, monthly * fiber, online * (count == 1)]
 
 
 _T = TypeVar("_T")

@@ -27,7 +27,7 @@ from typing import Annotated, Any, ClassVar, ForwardRef, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, from_json
 
 from churn_core.errors import InvalidCustomer, SchemaError
 from churn_core.schemas.checks import check_spec
@@ -96,6 +96,8 @@ class Customer(BaseModel):
     def parse(cls, data: Mapping[str, Any] | Customer) -> Self:
         """Validate a mapping of canonical values, or pass on a customer of this schema.
 
+        JSON knows one kind of number, and many programs write `5.0`: that is the whole number 5.
+
         Raises:
             InvalidCustomer: With one problem for each field that does not fit.
             SchemaError: `data` is a customer of another schema.
@@ -110,7 +112,7 @@ class Customer(BaseModel):
         try:
             return cls.model_validate(_as_dict(data))
         except ValidationError as error:
-            raise InvalidCustomer(field_problems(error, cls.spec)) from None
+            return cls._with_whole_numbers(_as_dict(data), error)
 
     @classmethod
     def parse_json(cls, text: bytes | str) -> Self:
@@ -122,12 +124,36 @@ class Customer(BaseModel):
         try:
             customer = cls.model_validate_json(text)
         except ValidationError as error:
-            raise InvalidCustomer(field_problems(error, cls.spec)) from None
+            customer = cls._with_whole_numbers(_from_json(text), error)
         # All fields are there. With one colon for each, none can be there twice.
         colons = text.count(b":") if isinstance(text, bytes) else text.count(":")
         if colons > len(cls.model_fields):
             json.loads(text, object_pairs_hook=_refuse_repeated)
         return customer
+
+    @classmethod
+    def _with_whole_numbers(cls, data: object, error: ValidationError) -> Self:
+        """Validate again what was refused, with `5` for `5.0` in fields of whole numbers."""
+        if isinstance(data, dict):
+            fields = cast("dict[str, object]", data)
+            whole = {
+                field.name: int(value)
+                for field in cls.spec.fields
+                if field.integer and isinstance(value := fields.get(field.name), float) and value.is_integer()
+            }
+            try:
+                if whole:
+                    return cls.model_validate({**fields, **whole})
+            except ValidationError as still:
+                error = still
+        raise InvalidCustomer(field_problems(error, cls.spec)) from None
+
+
+def _from_json(text: bytes | str) -> object:
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
 
 
 def _as_dict(data: object) -> object:

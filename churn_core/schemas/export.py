@@ -58,10 +58,7 @@ def _meaning(field: FieldSpec) -> str:
 
 
 def json_schema(schema: type[Customer] | SchemaSpec) -> dict[str, Any]:
-    """One customer as JSON Schema 2020-12, rules across fields included.
-
-    JSON Schema takes `5.0` for an integer, which the wire does not; nothing else differs.
-    """
+    """One customer as JSON Schema 2020-12, rules across fields included."""
     spec = spec_of(schema)
     identifier: dict[str, Any] = {
         "type": "string",

@@ -44,9 +44,13 @@ class FieldProblem(NamedTuple):
     message: str
     allowed: str
 
+    @property
+    def reason(self) -> str:
+        """What is wrong and what would be right, for where the field is named beside it."""
+        return self.message + (f" (allowed: {self.allowed})" if self.allowed else "")
+
     def __str__(self) -> str:
-        subject = f"{self.field}: " if self.field else ""
-        return subject + self.message + (f" (allowed: {self.allowed})" if self.allowed else "")
+        return f"{self.field}: {self.reason}" if self.field else self.reason
 
 
 def field_problems(error: ValidationError, spec: SchemaSpec) -> tuple[FieldProblem, ...]:
@@ -92,7 +96,7 @@ def _what(kind: str, value: object, spec: SchemaSpec, name: str) -> str:
     if kind in _WHAT:
         return _WHAT[kind]
     if isinstance(value, float) and name in spec.positions and spec.field(name).integer:
-        return "is not written as a whole number" if value.is_integer() else "is not a whole number"
+        return "is not a whole number"
     if kind == "float_type" and isinstance(value, int) and not isinstance(value, bool):
         return "is out of range"
     return f"has the wrong type: {_KINDS.get(type(value), 'a value of another kind')}"

@@ -64,7 +64,7 @@ MODELS: dict[str, ModelSpec] = {
         "Logistic regression",
         "linear",
         "sklearn.linear_model:LogisticRegression",
-        {"C": 0.1},
+        {"C": 0.3},
         {"C": (0.01, 0.03, 0.1, 0.3, 1.0)},
         {"max_iter": 5000},
     ),

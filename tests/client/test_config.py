@@ -63,3 +63,38 @@ def test_a_key_that_no_header_can_carry(key: str) -> None:
 def test_settings_are_checked(option: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(option))):
         make_config("http://service", None, **option)
+
+
+def test_the_environment_sets_what_is_not_given(environment: pytest.MonkeyPatch) -> None:
+    settings = {
+        "API_URL": "http://from-environment",
+        "TIMEOUT": "1.5",
+        "DEADLINE": "7",
+        "RETRIES": "0",
+        "BATCH_SIZE": "10",
+        "CONCURRENCY": "2",
+        "CIRCUIT_FAILURES": "5",
+        "CIRCUIT_SECONDS": "3",
+        "TRACING": "true",
+    }
+    for name, value in settings.items():
+        environment.setenv(f"CHURN_{name}", value)
+    config = make_config(None, None, deadline=9)
+    assert (config.timeout, config.deadline, config.retries) == (1.5, 9, 0)
+    assert (config.batch_size, config.concurrency) == (10, 2)
+    assert (config.circuit_failures, config.circuit_seconds, config.tracing) == (5, 3, True)
+
+
+def test_a_wrong_variable_is_named(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CHURN_TIMEOUT", "a-secret")
+    with pytest.raises(ConfigError, match=r"^timeout \(CHURN_TIMEOUT\): ") as caught:
+        make_config("http://service", None)
+    assert "a-secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert make_config("http://service", None, timeout=2).timeout == 2
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e9])
+def test_a_time_that_never_ends_is_none(seconds: float) -> None:
+    with pytest.raises(ConfigError, match="^deadline: "):
+        make_config("http://service", None, deadline=seconds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from churn_client import ConnectionFailed, IbmTelcoCustomer, NotAuthorized, ServiceFailed, TooManyRequests
@@ -17,7 +19,7 @@ DOWN = ConnectionFailed("down")
 class _World:
     """Runs an operation against prepared outcomes; each attempt and each wait takes its time."""
 
-    def __init__(self, seconds_each: float = 0.0, **options: float) -> None:
+    def __init__(self, seconds_each: float = 0.0, **options: Any) -> None:
         self.now = 0.0
         self.waits: list[float] = []
         self.timeouts: list[float] = []

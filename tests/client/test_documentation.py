@@ -26,7 +26,8 @@ def test_the_examples_run(
         for block in blocks:
             exec(compile(block.replace("http://127.0.0.1:8000", url), "docs/client.md", "exec"), names)
     printed = capsys.readouterr().out
-    assert len(blocks) == 5
+    assert len(blocks) == 6
+    assert "[0, 500, 1000, 1200]" in printed
     assert "True local ibm-telco" in printed
     assert "is not in the vocabulary" in printed
     assert "80% to 100%" in printed

@@ -55,6 +55,26 @@ def test_services_are_counted() -> None:
     assert (row["count"], row["count_month_to_month"], row["count_fiber"]) == (5, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, 1), ({"internet_service": "DSL"}, 0), ({"contract": "One year"}, 0)],
+)
+def test_fibre_by_the_month_is_marked(changes: dict[str, str], expected: int) -> None:
+    assert derived(IbmTelcoCustomer, **changes)["month_to_month_fiber"] == expected
+
+
+def test_a_line_with_nothing_else_is_marked() -> None:
+    nothing = dict.fromkeys(("online_backup", "streaming_tv"), "No")
+    alone = {**nothing, "phone_service": False, "multiple_lines": "No phone service"}
+    assert derived(IbmTelcoCustomer, **alone)["internet_alone"] == 1
+    assert derived(IbmTelcoCustomer, **{**alone, "tech_support": "Yes"})["internet_alone"] == 0
+    assert derived(IbmTelcoCustomer, **nothing)["internet_alone"] == 0  # and a phone
+    add_ons = ("online_security", "online_backup", "device_protection", "tech_support", "streaming_tv")
+    offline = dict.fromkeys((*add_ons, "streaming_movies"), "No internet service")
+    row = derived(IbmTelcoCustomer, **offline, internet_service="No")
+    assert (row["count"], row["internet_alone"]) == (1, 0)
+
+
 def test_no_columns_where_a_schema_has_no_such_fields() -> None:
     assert derived(Bare) == {}
     assert set(derived(TelcoVisionCustomer)) == {

@@ -244,6 +244,8 @@ def test_derived_columns_of_fewer_fields_join_those_of_more() -> None:
         "service-load:count",
         "service-load:count_month_to_month",
         "service-load:count_fiber",
+        "service-load:month_to_month_fiber",
+        "service-load:internet_alone",
     ]
     assert {names[f] for f in loose.fields} == {"tenure_months", "contract"}
     assert {"contract", "phone_service", "streaming_tv", "internet_service"} < {

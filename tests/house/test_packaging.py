@@ -90,7 +90,7 @@ def test_a_wheel_carries_its_licence(wheels: dict[str, Path], name: str) -> None
 def test_bases_are_small(wheels: dict[str, Path]) -> None:
     assert requires(wheels["churn-core"]) == {"pydantic"}
     assert requires(wheels["churn-core"], "runtime") == {"pydantic", "numpy", "onnxruntime"}
-    assert requires(wheels["churn-client"]) == {"churn-core", "httpx", "pydantic"}
+    assert requires(wheels["churn-client"]) == {"churn-core", "httpcore", "httpx", "pydantic"}
     assert requires(wheels["churn-serve"]) == {"churn-core", "fastapi", "fastapi-offline", "mangum"}
 
 
