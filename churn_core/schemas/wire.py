@@ -1,16 +1,18 @@
 """What travels between service and client: answers and problem documents.
 
-Answers ignore unknown fields, so that an old client understands a newer service.
+Answers ignore unknown fields, and take words that a vocabulary does not have yet, so that an old client
+understands a newer service.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WrapValidator
 
 from churn_core.schemas.rules import Scalar, added
 from churn_core.schemas.spec import SchemaSpec
+from churn_core.schemas.tolerant import OrNewer, without_news
 
 __all__ = [
     "Action",
@@ -78,7 +80,8 @@ class SchemaInfo(Answer):
     """The customers that a service answers.
 
     Attributes:
-        spec: The schema as data; `churn_core.schemas.customer_class` makes a class of it.
+        spec: The schema as data; `churn_core.schemas.customer_class` makes a class of it. What a newer
+            service says in it that this version does not know is left out.
         json_schema: The same as JSON Schema, for clients in other languages.
     """
 
@@ -86,7 +89,7 @@ class SchemaInfo(Answer):
     version: int
     fingerprint: str
     example: dict[str, Scalar]
-    spec: SchemaSpec
+    spec: Annotated[SchemaSpec, WrapValidator(without_news)]
     json_schema: dict[str, Any]
 
 
@@ -153,6 +156,7 @@ class ChurnPrediction(Answer):
     Attributes:
         churn_probability: Calibrated probability of churn, from 0 to 1.
         churn_prediction: 1 where the probability reaches `threshold`.
+        churn_risk: The probability in a word; a newer service may have further ones.
         threshold: The probability from which contacting this customer pays: each has his own where
             customers are worth different sums. 1 where it never pays.
         expected_profit: Expected profit of contacting this customer, in the currency of the costs.
@@ -164,7 +168,7 @@ class ChurnPrediction(Answer):
     customer_id: str
     churn_probability: float = Field(ge=0, le=1)
     churn_prediction: Literal[0, 1]
-    churn_risk: RiskLevel
+    churn_risk: Annotated[RiskLevel, OrNewer()]
     threshold: float
     expected_profit: float
     interval: ProbabilityInterval | None = added(None)

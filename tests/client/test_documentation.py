@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from churn_client import _errors
+from churn_client.testing import FakeChurnService
 from churn_core.cli.trial import service
 from tests.support.bundles import logistic_bundle
 from tests.support.imports import ROOT
@@ -25,8 +26,11 @@ def test_the_examples_run(
         environment.setenv("CHURN_API_URL", url)
         for block in blocks:
             exec(compile(block.replace("http://127.0.0.1:8000", url), "docs/client.md", "exec"), names)
+        names["worth_a_call"] = lambda one: names["predict_churn"](one).churn_prediction == 1
+        with FakeChurnService() as service_of_test:
+            names["test_likely_churners_are_called"](service_of_test)
     printed = capsys.readouterr().out
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     assert "[0, 500, 1000, 1200]" in printed
     assert "True local ibm-telco" in printed
     assert "is not in the vocabulary" in printed

@@ -6,16 +6,13 @@ declares, taken from this one; an import of anything else fails there.
 
 from __future__ import annotations
 
-import email
 import importlib.metadata
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -23,40 +20,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.support.bundles import logistic_bundle
-
-IGNORED = shutil.ignore_patterns("__pycache__", "build", "*.egg-info", "*.pyc")
-PROJECTS = {"churn-core": "", "churn-serve": "churn_serve", "churn-client": "churn_client"}
-ALL = ("churn_core", "churn_serve", "churn_client")
+from tests.support.wheels import PROJECTS, build_wheels, content, metadata
 
 
 @pytest.fixture(scope="module")
 def wheels(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The wheels by distribution, built from a copy of the sources, as a release would be."""
-    folder = tmp_path_factory.mktemp("release")
-    for name in ALL:
-        shutil.copytree(root / name, folder / name, ignore=IGNORED)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(root / name, folder)
-    return {name: _build(folder / place, folder / "dist" / name) for name, place in PROJECTS.items()}
-
-
-def _build(source: Path, target: Path) -> Path:
-    # The wheel is made from the source distribution, so that both are proven complete.
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return next(target.glob("*.whl"))
-
-
-def content(wheel: Path) -> set[str]:
-    with zipfile.ZipFile(wheel) as archive:
-        return set(archive.namelist())
-
-
-def metadata(wheel: Path) -> Message:
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        return email.message_from_bytes(archive.read(name))
+    return build_wheels(root, tmp_path_factory.mktemp("release"))
 
 
 def requires(wheel: Path, *extras: str) -> set[str]:
