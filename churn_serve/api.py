@@ -158,7 +158,7 @@ def _add_metrics(api: FastAPI, scorer: Scorer | None, metrics: Metrics, key: Map
 
 
 def _add_information(api: FastAPI, scorer: Scorer, key: Mapping[str, Any]) -> None:
-    model, schema = _model_info(scorer.bundle, scorer.model), _schema_info(scorer)
+    model, schema = _model_info(scorer.bundle, scorer.model), SchemaInfo.of(scorer.bundle.schema_spec)
 
     @api.get("/model", tags=["information"], **key)
     async def describe_model() -> ModelInfo:  # pyright: ignore[reportUnusedFunction]
@@ -224,18 +224,6 @@ def _model_info(bundle: Manifest, model: ModelRef) -> ModelInfo:
             "train_rows": bundle.lineage.train_rows,
             "metrics": {name: interval.model_dump() for name, interval in bundle.metrics.items()},
         }
-    )
-
-
-def _schema_info(scorer: Scorer) -> SchemaInfo:
-    spec = scorer.bundle.schema_spec
-    return SchemaInfo(
-        name=spec.name,
-        version=spec.version,
-        fingerprint=spec.fingerprint,
-        example=spec.example(),
-        spec=spec,
-        json_schema=json_schema(scorer.customer_class),
     )
 
 

@@ -16,10 +16,9 @@ from churn_core.schemas import (
     ModelRef,
     ProbabilityInterval,
     Reason,
-    SchemaInfo,
 )
 
-__all__ = ["MODEL", "model_info", "prediction", "schema_info"]
+__all__ = ["MODEL", "model_info", "prediction"]
 
 MODEL = ModelRef(name="fake", version="1", digest="0" * 64)
 _REASONS = 3
@@ -58,19 +57,6 @@ def model_info(schema: type[Customer], threshold: float) -> ModelInfo:
         dataset="none",
         train_rows=0,
         metrics={},
-    )
-
-
-def schema_info(schema: type[Customer]) -> SchemaInfo:
-    """Which customers the service answers."""
-    spec = schema.spec
-    return SchemaInfo(
-        name=spec.name,
-        version=spec.version,
-        fingerprint=spec.fingerprint,
-        example=spec.example(),
-        spec=spec,
-        json_schema=schema.model_json_schema(),
     )
 
 

@@ -16,7 +16,7 @@ from churn_client._async_client import AsyncChurnClient
 from churn_client._client import ChurnClient
 from churn_client._errors import ConnectionFailed, InvalidCustomer, TimedOut
 from churn_client._messages import Request, Response
-from churn_client.testing._answers import MODEL, model_info, prediction, schema_info
+from churn_client.testing._answers import MODEL, model_info, prediction
 from churn_client.testing._detour import AsyncCarrier, Carrier, detour, without_waiting
 from churn_client.testing._refusals import (
     BATCH_BYTES,
@@ -36,6 +36,7 @@ from churn_core.schemas import (
     Customer,
     IbmTelcoCustomer,
     Problem,
+    SchemaInfo,
 )
 
 __all__ = ["FakeChurnService"]
@@ -188,7 +189,7 @@ class FakeChurnService:
         if path == "/model":
             return model_info(self.schema, self.threshold).model_dump_json().encode()
         if path == "/schema":
-            return schema_info(self.schema).model_dump_json().encode()
+            return SchemaInfo.of(self.schema.spec).model_dump_json().encode()
         if path == "/health/live":
             return b'{"status":"alive"}'
         return b'{"status":"ready","model":' + MODEL.model_dump_json().encode() + b"}"

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WrapValidator
 
+from churn_core.schemas.export import json_schema
 from churn_core.schemas.rules import Scalar, added
 from churn_core.schemas.spec import SchemaSpec
 from churn_core.schemas.tolerant import OrNewer, without_news
@@ -91,6 +92,18 @@ class SchemaInfo(Answer):
     example: dict[str, Scalar]
     spec: Annotated[SchemaSpec, WrapValidator(without_news)]
     json_schema: dict[str, Any]
+
+    @classmethod
+    def of(cls, spec: SchemaSpec) -> SchemaInfo:
+        """What a service says of a schema."""
+        return cls(
+            name=spec.name,
+            version=spec.version,
+            fingerprint=spec.fingerprint,
+            example=spec.example(),
+            spec=spec,
+            json_schema=json_schema(spec),
+        )
 
 
 class Reason(Answer):
