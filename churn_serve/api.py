@@ -6,6 +6,7 @@ before a request gets here.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Query, Request, Response, Security
@@ -30,6 +31,7 @@ from churn_serve.exchange import Exchange
 from churn_serve.metrics import CONTENT_TYPE, Metrics
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
+from churn_serve.source import Source
 
 __all__ = ["build_api"]
 
@@ -69,13 +71,16 @@ Asked = Annotated[Parameters, Query()]
 
 
 class Ready(BaseModel):
-    """The service answers, and with which model."""
+    """The service answers, with which model, and from which copy of it."""
 
     status: str
     model: ModelRef
+    source: str = Field(description="baked, registry, last-known-good or given", examples=["registry"])
+    since: str = Field(description="When this copy was fetched, or read", examples=["2026-01-31T08:00:00Z"])
+    note: str = Field(description="Why this copy answers")
 
 
-def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> FastAPI:
+def build_api(scorer: Scorer | None, source: Source, settings: Settings, metrics: Metrics) -> FastAPI:
     """The FastAPI application for one bundle, or for none yet."""
     api: FastAPI = FastAPIOffline(
         title="Churn prediction",
@@ -86,9 +91,9 @@ def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> Fa
         if settings.api_key_hashes
         else [],
     )
-    _add_health(api, scorer, metrics)
+    _add_health(api, scorer, source, metrics)
     if scorer:
-        _add_information(api, scorer)
+        _add_information(api, scorer, source)
         _document_predictions(api, scorer, settings)
     for kind in (HTTPException, Refusal, Exception):
         api.add_exception_handler(kind, _problem)
@@ -97,7 +102,7 @@ def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> Fa
     return api
 
 
-def _add_health(api: FastAPI, scorer: Scorer | None, metrics: Metrics) -> None:
+def _add_health(api: FastAPI, scorer: Scorer | None, source: Source, metrics: Metrics) -> None:
     @api.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
         """The process answers."""
@@ -107,9 +112,9 @@ def _add_health(api: FastAPI, scorer: Scorer | None, metrics: Metrics) -> None:
     async def ready() -> Ready:  # pyright: ignore[reportUnusedFunction]
         """A verified bundle answers."""
         if scorer is None:
-            raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
+            raise Refusal(503, source.note, headers=[(b"retry-after", b"1")])
         scorer.predict(scorer.bundle.schema_spec.example(), explain=False)
-        return Ready(status="ready", model=scorer.model)
+        return Ready(status="ready", model=scorer.model, **asdict(source))
 
     @api.get("/metrics", tags=["health"], response_class=Response)
     async def prometheus() -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -117,8 +122,8 @@ def _add_health(api: FastAPI, scorer: Scorer | None, metrics: Metrics) -> None:
         return Response(metrics.render(scorer.model if scorer else None), media_type=CONTENT_TYPE)
 
 
-def _add_information(api: FastAPI, scorer: Scorer) -> None:
-    model, schema = _model_info(scorer.bundle, scorer.model), _schema_info(scorer)
+def _add_information(api: FastAPI, scorer: Scorer, source: Source) -> None:
+    model, schema = _model_info(scorer.bundle, scorer.model, source), _schema_info(scorer)
 
     @api.get("/model", tags=["information"])
     async def describe_model() -> ModelInfo:  # pyright: ignore[reportUnusedFunction]
@@ -155,10 +160,11 @@ def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> N
         api.post(path, tags=["predictions"], responses=_PROBLEMS)(signature)
 
 
-def _model_info(bundle: Manifest, model: ModelRef) -> ModelInfo:
+def _model_info(bundle: Manifest, model: ModelRef, source: Source) -> ModelInfo:
     return ModelInfo.model_validate(
         {
             **model.model_dump(),
+            "source": source.source,
             "schema_name": bundle.schema_spec.name,
             "schema_version": bundle.schema_spec.version,
             "schema_fingerprint": bundle.schema_fingerprint,

@@ -6,6 +6,7 @@ FastAPI (`churn_serve.api`), turns errors into problem documents, and counts and
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from churn_serve.predict import Predict, PredictBatch
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.record import Recorder
 from churn_serve.settings import Settings
+from churn_serve.source import GIVEN, NOTHING, Source
 
 __all__ = ["Service"]
 
@@ -39,6 +41,7 @@ _ROUTES = frozenset({"/predict", "/predict/batch", "/model", "/schema"}) | _MODE
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _CLIENT_LEFT = 499
+_RETRY = ((b"retry-after", b"1"),)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Live:
     """All that depends on the bundle in use; replaced as a whole when the bundle changes."""
 
     scorer: Scorer | None
+    source: Source
     api: Callable[[], AsgiApp]
     endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict[tuple[str, str], Endpoint])
 
@@ -69,19 +73,23 @@ class Service:
         self.metrics = Metrics()
         self._keys = ApiKeys(settings.api_key_hashes)
         self._recorder = Recorder(sink, self._log) if sink else None
-        self._live = Live(None, self._builder(None))
+        self.lack(NOTHING)
 
     @property
     def scorer(self) -> Scorer | None:
         return self._live.scorer
 
-    def use(self, scorer: Scorer) -> None:
+    def lack(self, source: Source) -> None:
+        """Say from the next request on that there is no model, and why."""
+        self._live = Live(None, source, self._builder(None, source))
+
+    def use(self, scorer: Scorer, source: Source = GIVEN) -> None:
         """Answer from `scorer` from the next request on."""
         endpoints: dict[tuple[str, str], Endpoint] = {
             ("POST", "/predict"): Predict(scorer, self.settings, self._recorder),
             ("POST", "/predict/batch"): PredictBatch(scorer, self.settings, self._recorder),
         }
-        self._live = Live(scorer, self._builder(scorer), endpoints)
+        self._live = Live(scorer, source, self._builder(scorer, source), endpoints)
 
     def warm(self) -> None:
         """Build now what would delay the first request for anything but a prediction."""
@@ -98,7 +106,7 @@ class Service:
 
     async def _http(self, exchange: Exchange) -> None:
         try:
-            await self._answer(exchange)
+            await self._answer_in_time(exchange)
         except Refusal as refusal:
             await _refuse(exchange, refusal)
         except Disconnected:
@@ -113,8 +121,19 @@ class Service:
         finally:
             self._note(exchange)
 
+    async def _answer_in_time(self, exchange: Exchange) -> None:
+        seconds = exchange.scope.get("churn.seconds")
+        if seconds is None:
+            return await self._answer(exchange)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._answer(exchange)
+        except TimeoutError:
+            detail = "The time that this request was given is over; smaller batches take less."
+            raise Refusal(503, detail, headers=_RETRY) from None
+
     async def _answer(self, exchange: Exchange) -> None:
-        path: str = exchange.scope["path"]
+        path = _path(exchange.scope)
         live = self._live
         if self._keys:
             self._authenticate(exchange, path)
@@ -122,7 +141,7 @@ class Service:
         if endpoint:
             await endpoint(exchange)
         elif live.scorer is None and path not in _MODEL_FREE:
-            raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
+            raise Refusal(503, live.source.note, headers=_RETRY)
         else:
             scope = {**exchange.scope, "churn.exchange": exchange}
             if exchange.head:  # FastAPI's routes know GET alone; `pass_on` leaves the body out
@@ -138,19 +157,28 @@ class Service:
 
     def _note(self, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
-        path: str = exchange.scope["path"]
+        path = _path(exchange.scope)
         route = path if path in _ROUTES else "other"
         method = exchange.scope["method"] if exchange.scope["method"] in _METHODS else "other"
         self.metrics.observe(method, route, exchange.status, seconds, exchange.rows)
-        self._log.request(exchange.request_id, method, route, exchange.status, seconds, exchange.rows)
+        model = self.scorer.model.digest if self.scorer else ""
+        self._log.request(
+            exchange.request_id, method, route, exchange.status, seconds, exchange.rows, model=model
+        )
 
-    def _builder(self, scorer: Scorer | None) -> Callable[[], AsgiApp]:
+    def _builder(self, scorer: Scorer | None, source: Source) -> Callable[[], AsgiApp]:
         def build() -> AsgiApp:
             from churn_serve.api import build_api
 
-            return build_api(scorer, self.settings, self.metrics)
+            return build_api(scorer, source, self.settings, self.metrics)
 
         return build
+
+
+def _path(scope: Scope) -> str:
+    """The path below the one at which the service is published."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 async def _refuse(exchange: Exchange, refusal: Refusal) -> None:

@@ -23,6 +23,11 @@ _VARIABLES = {
     "max_batch_bytes": "CHURN_MAX_BATCH_BYTES",
     "max_batch_rows": "CHURN_MAX_BATCH_ROWS",
     "body_seconds": "CHURN_BODY_SECONDS",
+    "base_path": "CHURN_BASE_PATH",
+    "cache_dir": "CHURN_CACHE_DIR",
+    "fetch_seconds": "CHURN_FETCH_SECONDS",
+    "metrics": "CHURN_METRICS",
+    "metrics_namespace": "CHURN_METRICS_NAMESPACE",
 }
 _HASH_HINT = "a SHA-256 of 64 hex digits, as `printf %s KEY | sha256sum` prints it"
 
@@ -39,6 +44,12 @@ class Settings(Frozen):
         max_batch_bytes: Largest body of `POST /predict/batch`.
         max_batch_rows: Most customers in one batch.
         body_seconds: How long the body of a request may take to arrive.
+        base_path: On Lambda, the path under which a custom domain publishes the service.
+        cache_dir: Where the last good copy of a registry's bundle is kept; empty for `/tmp/churn` on
+            Lambda, and the user's cache elsewhere.
+        fetch_seconds: How long a registry may take to give a bundle.
+        metrics: `emf` adds metrics for CloudWatch to the log, `off` does not; `auto` does on Lambda.
+        metrics_namespace: Under which CloudWatch shows them.
     """
 
     bundle: str = ""
@@ -48,6 +59,11 @@ class Settings(Frozen):
     max_batch_bytes: int = Field(default=6 * 1024 * 1024, ge=1)
     max_batch_rows: int = Field(default=1000, ge=1)
     body_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    base_path: Annotated[str, StringConstraints(pattern=r"^(?:/[\w.~-]+)*$")] = ""
+    cache_dir: str = ""
+    fetch_seconds: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    metrics: Literal["auto", "emf", "off"] = "auto"
+    metrics_namespace: Annotated[str, StringConstraints(pattern=r"^(?!AWS/)[\w./#:-]{1,255}$")] = "Churn"
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> Settings:
