@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 from mangum import Mangum
 
@@ -35,6 +35,8 @@ _MARGIN_S = 0.25
 # How long callers are told that there is no model before it is looked for again.
 _PATIENCE_S = 30.0
 
+_SCHEDULERS = ("aws.events", "aws.scheduler")
+
 Event = dict[str, Any]
 
 
@@ -56,7 +58,7 @@ class Function:
         logging.getLogger("mangum.http").disabled = True
         self._load()
 
-    def __call__(self, event: object, context: Any) -> dict[str, Any]:
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """The entry point of an invocation.
 
         Raises:
@@ -116,13 +118,13 @@ def _place(event: Event, path: str, base: str) -> tuple[str, str]:
     return path, base or left_out
 
 
-def _is_http(event: object) -> bool:
-    return isinstance(event, dict) and "requestContext" in event and not {"Records", "source"} & event.keys()
+def _is_http(event: Any) -> bool:
+    return isinstance(event, dict) and "requestContext" in event and "Records" not in event
 
 
-def _is_ping(event: object) -> bool:
+def _is_ping(event: Any) -> bool:
     """Whether it only keeps the function warm: a schedule's event, or none at all."""
-    return event == {} or (isinstance(event, dict) and event.get("source") in ("aws.events", "aws.scheduler"))
+    return event == {} or (isinstance(event, dict) and cast("Event", event).get("source") in _SCHEDULERS)
 
 
 def _unreadable(request_id: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Registry:
         self._login = _login(environment.get("MLFLOW_TRACKING_TOKEN", ""), user, password)
         self._seconds = seconds
 
-    def fetch(self, ref: str, known: Callable[[str], Bundle | None] = lambda digest: None) -> Bundle:
+    def fetch(self, ref: str, known: Callable[[str], Bundle | None]) -> Bundle:
         """The verified bundle that `models:/name@alias` or `models:/name/version` names.
 
         Args:
@@ -93,9 +93,8 @@ class Registry:
             raise NoSuchVersion(f"the registry has no {ref}") from None
 
     def _download(self, name: str, version: str) -> Bundle:
-        source = str(
-            self._json("model-versions/get-download-uri", name=name, version=version)["artifact_uri"]
-        )
+        where = self._json("model-versions/get-download-uri", name=name, version=version)
+        source = str(where["artifact_uri"])
         if not source.startswith(_PROXY) or source.startswith(f"{_PROXY}/"):
             raise RegistryError(
                 f"the files of version {version} of {name!r} do not come through the registry at "

@@ -59,11 +59,11 @@ class Settings(Frozen):
     max_batch_bytes: int = Field(default=6 * 1024 * 1024, ge=1)
     max_batch_rows: int = Field(default=1000, ge=1)
     body_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    base_path: Annotated[str, StringConstraints(pattern=r"^(?:/[\w.~-]+)*$")] = ""
+    base_path: Annotated[str, StringConstraints(pattern=r"^(?:/[A-Za-z0-9_.~-]+)*$")] = ""
     cache_dir: str = ""
     fetch_seconds: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     metrics: Literal["auto", "emf", "off"] = "auto"
-    metrics_namespace: Annotated[str, StringConstraints(pattern=r"^(?!AWS/)[\w./#:-]{1,255}$")] = "Churn"
+    metrics_namespace: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.#:/-]{1,255}$")] = "Churn"
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> Settings:

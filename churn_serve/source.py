@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from churn_core.bundle import Bundle, Scorer, read_bundle
 from churn_core.bundle.stores import open_bundle
 from churn_core.errors import BundleError, ChurnError, NoSuchVersion, RegistryError
-from churn_serve.copies import Copies, default_cache
 from churn_serve.settings import Settings
+
+if TYPE_CHECKING:
+    from churn_serve.copies import Copies
 
 __all__ = ["BAKED", "GIVEN", "NOTHING", "Opened", "Source", "excuse", "open_model"]
 
@@ -71,6 +73,8 @@ def open_model(ref: str, settings: Settings) -> Opened:
     """
     if ":/" not in ref:
         return Opened(Scorer(open_bundle(ref)), Source("baked", _now(), "The service has its own copy."))
+    from churn_serve.copies import Copies, default_cache  # would delay the start from a folder
+
     registry = os.environ.get("MLFLOW_TRACKING_URI", "")
     copies = Copies(Path(settings.cache_dir or default_cache()), ref, registry)
     try:
@@ -113,7 +117,7 @@ def _next_best(copies: Copies, error: Exception) -> Opened:
 
 def _fetch(ref: str, registry: str, copies: Copies) -> Bundle:
     if ref.startswith("models:/") and registry.startswith(("http://", "https://")):
-        from churn_serve.registry import Registry  # its imports would delay every other start
+        from churn_serve.registry import Registry  # so would this
 
         return Registry(registry).fetch(ref, copies.find)
     return open_bundle(ref)

@@ -26,6 +26,11 @@ def test_every_variable_is_read() -> None:
             "CHURN_MAX_BATCH_BYTES": "20",
             "CHURN_MAX_BATCH_ROWS": "30",
             "CHURN_BODY_SECONDS": "2.5",
+            "CHURN_BASE_PATH": "/churn/v1",
+            "CHURN_CACHE_DIR": "/cache",
+            "CHURN_FETCH_SECONDS": "3",
+            "CHURN_METRICS": "emf",
+            "CHURN_METRICS_NAMESPACE": "Team/Churn",
         }
     )
     assert found.model_dump() == {
@@ -36,6 +41,11 @@ def test_every_variable_is_read() -> None:
         "max_batch_bytes": 20,
         "max_batch_rows": 30,
         "body_seconds": 2.5,
+        "base_path": "/churn/v1",
+        "cache_dir": "/cache",
+        "fetch_seconds": 3.0,
+        "metrics": "emf",
+        "metrics_namespace": "Team/Churn",
     }
 
 
