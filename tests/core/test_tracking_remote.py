@@ -69,7 +69,8 @@ def _a_service_needs_no_mlflow(far: Project, digest: str) -> None:
         "import sys; sys.modules['mlflow'] = None\n"
         "from churn_serve import Settings\n"
         "from churn_serve.source import open_model\n"
-        f"opened = open_model('models:/{MODEL}@production', Settings(cache_dir=sys.argv[1], fetch_seconds=60))\n"
+        "settings = Settings(cache_dir=sys.argv[1], fetch_seconds=60)\n"
+        f"opened = open_model('models:/{MODEL}@production', settings)\n"
         "print(opened.scorer.model.version, opened.scorer.model.digest, *opened[1:2])"
     )
     command = [sys.executable, "-c", code, str(far.root / "served")]

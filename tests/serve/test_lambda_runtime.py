@@ -13,6 +13,7 @@ import pytest
 from churn_core.bundle import Scorer, read_bundle
 from tests.support.bundles import logistic_bundle
 from tests.support.events import http_api, load_balancer, rest_api
+from tests.support.registry import fake_registry
 from tests.support.runtime_api import Function, function
 
 # Notes each file of a bundle that is opened.
@@ -95,6 +96,16 @@ def test_a_broken_bundle_is_said_to_callers(tmp_path: Path, bundle: Path, custom
         assert broken.answer(http_api("GET", "/health/live"))["statusCode"] == 200
         (line,) = broken.lines("no model")
     assert "model.onnx is not the graph" in line["problem"]
+
+
+def test_a_dead_registry_stops_no_start(tmp_path: Path, bundle: Path) -> None:
+    own = {"CHURN_BUNDLE": "models:/churn@production", "CHURN_AUTH": "iam", "CHURN_CACHE_DIR": str(tmp_path)}
+    with fake_registry(read_bundle(bundle)) as registry:
+        for status, source in ((200, "registry"), (500, "last-known-good")):
+            registry.status = status
+            with function(tmp_path, MLFLOW_TRACKING_URI=registry.address, **own) as one:
+                ready = json.loads(one.answer(http_api("GET", "/health/ready"))["body"])
+            assert (ready["source"], ready["model"]["version"]) == (source, "3")
 
 
 def test_without_protection_it_does_not_start(tmp_path: Path, bundle: Path) -> None:

@@ -89,7 +89,7 @@ def fake_registry(bundle: Bundle) -> Iterator[FakeRegistry]:
             """Tests are quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         fake.address = f"http://127.0.0.1:{server.server_port}"
         try:
             yield fake

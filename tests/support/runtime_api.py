@@ -76,7 +76,7 @@ def function(folder: Path, **environment: str) -> Iterator[Function]:
         ThreadingHTTPServer(("127.0.0.1", 0), _handler(made)) as server,
         (folder / "function.log").open("wb") as log,
     ):
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         api = f"127.0.0.1:{server.server_port}"
         process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", "churn_serve.lambda_handler.handler"],
