@@ -47,7 +47,8 @@ class Settings(Frozen):
         base_path: On Lambda, the path under which a custom domain publishes the service.
         cache_dir: Where the last good copy of a registry's bundle is kept; empty for `/tmp/churn` on
             Lambda, and the user's cache elsewhere.
-        fetch_seconds: How long a registry may take to give a bundle.
+        fetch_seconds: How long a registry may take to give a bundle; by default 5 on Lambda, which gives
+            a start 10, and 60 elsewhere.
         metrics: `emf` adds metrics for CloudWatch to the log, `off` does not; `auto` does on Lambda.
         metrics_namespace: Under which CloudWatch shows them.
     """
@@ -61,7 +62,7 @@ class Settings(Frozen):
     body_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     base_path: Annotated[str, StringConstraints(pattern=r"^(?:/[A-Za-z0-9_.~-]+)*$")] = ""
     cache_dir: str = ""
-    fetch_seconds: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    fetch_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     metrics: Literal["auto", "emf", "off"] = "auto"
     metrics_namespace: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.#:/-]{1,255}$")] = "Churn"
 

@@ -78,7 +78,7 @@ def open_model(ref: str, settings: Settings) -> Opened:
     registry = os.environ.get("MLFLOW_TRACKING_URI", "")
     copies = Copies(Path(settings.cache_dir or default_cache()), ref, registry)
     try:
-        bundle = _within(settings.fetch_seconds, lambda: _fetch(ref, registry, copies))
+        bundle = _within(settings.fetch_seconds or _patience(), lambda: _fetch(ref, registry, copies))
         scorer = Scorer(bundle)
     except NoSuchVersion:
         raise
@@ -121,6 +121,10 @@ def _fetch(ref: str, registry: str, copies: Copies) -> Bundle:
 
         return Registry(registry).fetch(ref, copies.find)
     return open_bundle(ref)
+
+
+def _patience() -> float:
+    return 5.0 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ else 60.0
 
 
 def _within(seconds: float, work: Callable[[], T]) -> T:

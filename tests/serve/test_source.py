@@ -12,6 +12,7 @@ import pytest
 from churn_core.bundle import Bundle
 from churn_core.errors import BundleError, ChurnError, NoSuchVersion, RegistryError
 from churn_serve import Settings, create_app, source
+from churn_serve.__main__ import main
 from churn_serve.copies import default_cache
 from churn_serve.registry import Registry
 from churn_serve.source import Opened, excuse, open_model
@@ -147,6 +148,20 @@ def test_a_port_where_nothing_listens_stops_no_start(
     opened = open_model(REF, settings)
     assert ready(opened)["source"] == "baked"
     assert opened.source.note.endswith("this copy came with the service.")
+
+
+def test_the_command_starts_from_the_same_places(
+    registry: FakeRegistry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("CHURN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("CHURN_FETCH_SECONDS", "0.2")
+    registry.seconds = 1.0
+    assert main(["--bundle", REF]) == 1
+    error = "error: the registry took longer than 0.2 seconds; there is no good copy to start from"
+    assert capsys.readouterr().err.strip() == error
 
 
 def test_one_failure_is_tried_again(registry: FakeRegistry, settings: Settings) -> None:
