@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         bundle = options.bundle or settings.bundle
         if not bundle:
             raise SettingsError("name the bundle to serve with --bundle or CHURN_BUNDLE")
+        if options.workers:
+            settings = settings.model_copy(update={"workers": options.workers})
         opened = open_model(bundle, settings)
         if opened.problem:
             print(f"note: {opened.problem}; {opened.source.note}", file=sys.stderr)  # noqa: T201
@@ -42,7 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", default="", help="folder, models:/name@alias or models:/name/version")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000, help="0 for any free port")
+    parser.add_argument("--workers", type=_positive, help="processes; default: CHURN_WORKERS, or 1")
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,12 @@ before a request gets here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Body, FastAPI, Query, Request, Response, Security
+from fastapi import Body, FastAPI, Header, Query, Request, Response, Security
 from fastapi.security import APIKeyHeader
-from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -27,8 +27,9 @@ from churn_core.schemas import (
     SchemaInfo,
 )
 from churn_serve.errors import Refusal
-from churn_serve.exchange import Exchange
+from churn_serve.exchange import LONGEST, SHORTEST, Exchange
 from churn_serve.metrics import CONTENT_TYPE, Metrics
+from churn_serve.pages import documented_api
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
 from churn_serve.source import Source
@@ -36,14 +37,21 @@ from churn_serve.source import Source
 __all__ = ["build_api"]
 
 _JSON = "application/json"
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body is not JSON"},
-    401: {"model": Problem, "description": "The API key is missing or unknown"},
-    408: {"model": Problem, "description": "The body did not arrive in time"},
-    413: {"model": Problem, "description": "The body is too large"},
-    415: {"model": Problem, "description": "The body has another type than JSON"},
-    422: {"model": Problem, "description": "A customer or a parameter is not allowed"},
-    503: {"model": Problem, "description": "No model is loaded"},
+Responses = dict[int | str, dict[str, Any]]
+_KEY_PROBLEMS = {
+    401: "The API key is missing or unknown",
+    403: "The API key lacks the scope",
+}
+_UNREADY = {500: "The model fails", 503: "No model is loaded, or the service is about to stop"}
+_PREDICTION_PROBLEMS = {
+    400: "The body is not JSON, or a parameter or header is not allowed",
+    408: "The body did not arrive in time",
+    413: "The body is too large",
+    415: "The body has another type than JSON",
+    422: "A customer is not allowed",
+    429: "The service has enough to do; `Retry-After` says when to come back",
+    500: "The service failed",
+    503: "No model is loaded, or the request's turn came too late",
 }
 
 
@@ -68,6 +76,16 @@ class Parameters(BaseModel):
 
 
 Asked = Annotated[Parameters, Query()]
+Timeout = Annotated[
+    float,
+    Header(
+        alias="X-Request-Timeout",
+        description="Seconds until the caller stops waiting: what has waited longer is not worked on.",
+        ge=SHORTEST,
+        le=LONGEST,
+        examples=[2.5],
+    ),
+]
 
 
 class Ready(BaseModel):
@@ -82,18 +100,18 @@ class Ready(BaseModel):
 
 def build_api(scorer: Scorer | None, source: Source, settings: Settings, metrics: Metrics) -> FastAPI:
     """The FastAPI application for one bundle, or for none yet."""
-    api: FastAPI = FastAPIOffline(
+    guarded = bool(settings.api_key_hashes)
+    api = documented_api(
         title="Churn prediction",
         version=__version__,
         redirect_slashes=False,
         description="Whom will we lose, how sure is that, and what is it worth to call?",
-        dependencies=[Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
-        if settings.api_key_hashes
-        else [],
+        dependencies=[Security(APIKeyHeader(name="X-API-Key", auto_error=False))] if guarded else [],
     )
-    _add_health(api, scorer, source, metrics)
+    asked = _problems(_KEY_PROBLEMS) if guarded else {}
+    _add_health(api, scorer, source, metrics, asked)
     if scorer:
-        _add_information(api, scorer, source)
+        _add_information(api, scorer, source, asked)
         _document_predictions(api, scorer, settings)
     for kind in (HTTPException, Refusal, Exception):
         api.add_exception_handler(kind, _problem)
@@ -102,13 +120,15 @@ def build_api(scorer: Scorer | None, source: Source, settings: Settings, metrics
     return api
 
 
-def _add_health(api: FastAPI, scorer: Scorer | None, source: Source, metrics: Metrics) -> None:
+def _add_health(
+    api: FastAPI, scorer: Scorer | None, source: Source, metrics: Metrics, asked: Responses
+) -> None:
     @api.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
         """The process answers."""
         return {"status": "alive"}
 
-    @api.get("/health/ready", tags=["health"], responses={503: _PROBLEMS[503]})
+    @api.get("/health/ready", tags=["health"], responses=_problems(_UNREADY))
     async def ready() -> Ready:  # pyright: ignore[reportUnusedFunction]
         """A verified bundle answers."""
         if scorer is None:
@@ -116,21 +136,21 @@ def _add_health(api: FastAPI, scorer: Scorer | None, source: Source, metrics: Me
         scorer.predict(scorer.bundle.schema_spec.example(), explain=False)
         return Ready(status="ready", model=scorer.model, **asdict(source))
 
-    @api.get("/metrics", tags=["health"], response_class=Response)
+    @api.get("/metrics", tags=["health"], response_class=Response, responses=asked)
     async def prometheus() -> Response:  # pyright: ignore[reportUnusedFunction]
         """Counters and latencies in Prometheus' text format."""
         return Response(metrics.render(scorer.model if scorer else None), media_type=CONTENT_TYPE)
 
 
-def _add_information(api: FastAPI, scorer: Scorer, source: Source) -> None:
+def _add_information(api: FastAPI, scorer: Scorer, source: Source, asked: Responses) -> None:
     model, schema = _model_info(scorer.bundle, scorer.model, source), _schema_info(scorer)
 
-    @api.get("/model", tags=["information"])
+    @api.get("/model", tags=["information"], responses=asked)
     async def describe_model() -> ModelInfo:  # pyright: ignore[reportUnusedFunction]
         """The model that answers: version, digest, quality and origin."""
         return model
 
-    @api.get("/schema", tags=["information"])
+    @api.get("/schema", tags=["information"], responses=asked)
     async def describe_schema() -> SchemaInfo:  # pyright: ignore[reportUnusedFunction]
         """The customers that it answers: fields, allowed values, rules and an example."""
         return schema
@@ -145,10 +165,10 @@ def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> N
         Body(embed=True, examples=[[one]], max_length=settings.max_batch_rows),
     ]
 
-    def predict(customer: Any, asked: Asked) -> ChurnPrediction:  # type: ignore[return]
+    def predict(customer: Any, asked: Asked, timeout: Timeout = LONGEST) -> ChurnPrediction:  # type: ignore[return]
         """The answer about one customer; reasons, interval and action are there where asked for."""
 
-    def predict_batch(customers: Any, asked: Asked) -> BatchAnswer:  # type: ignore[return]
+    def predict_batch(customers: Any, asked: Asked, timeout: Timeout = LONGEST) -> BatchAnswer:  # type: ignore[return]
         """Answers about many customers, in their order.
 
         A customer that does not fit has `null` in `predictions` and his problems in `errors`.
@@ -156,8 +176,14 @@ def _document_predictions(api: FastAPI, scorer: Scorer, settings: Settings) -> N
 
     predict.__annotations__["customer"] = customer
     predict_batch.__annotations__["customers"] = many
+    keys = _KEY_PROBLEMS if settings.api_key_hashes else {}
+    problems = _problems({**_PREDICTION_PROBLEMS, **keys})
     for path, signature in (("/predict", predict), ("/predict/batch", predict_batch)):
-        api.post(path, tags=["predictions"], responses=_PROBLEMS)(signature)
+        api.post(path, tags=["predictions"], responses=problems)(signature)
+
+
+def _problems(descriptions: Mapping[int, str]) -> Responses:
+    return {status: {"model": Problem, "description": text} for status, text in sorted(descriptions.items())}
 
 
 def _model_info(bundle: Manifest, model: ModelRef, source: Source) -> ModelInfo:

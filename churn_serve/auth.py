@@ -7,31 +7,57 @@ import hmac
 import ipaddress
 from collections.abc import Iterable
 
-from churn_serve.errors import Unprotected
+from churn_serve.errors import Refusal, Unprotected
 from churn_serve.settings import Settings
 
 __all__ = ["ApiKeys", "is_loopback", "require_protection"]
 
 
+_CHALLENGE = ((b"www-authenticate", b'ApiKey header="X-API-Key"'),)
+# Which scope a path asks for; all others are content with any known key.
+_SCOPES = {"/predict": "predict", "/predict/batch": "predict", "/metrics": "admin"}
+
+
 class ApiKeys:
-    """Accepts keys by their SHA-256.
+    """Knows keys by their SHA-256, and what each may do.
 
     Keys are long random strings, not passwords: a fast hash is enough, since there is nothing to guess.
+
+    Args:
+        entries: Hashes in hex, each alone or with scopes, as in `HASH:predict+admin`. A hash alone
+            may ask for predictions.
     """
 
-    def __init__(self, hashes: Iterable[str]) -> None:
-        self._hashes = tuple(bytes.fromhex(text) for text in hashes)
+    def __init__(self, entries: Iterable[str]) -> None:
+        split = [entry.partition(":") for entry in entries]
+        self._known = tuple(
+            (bytes.fromhex(text), frozenset((scopes or "predict").split("+"))) for text, _, scopes in split
+        )
 
     def __bool__(self) -> bool:
-        return bool(self._hashes)
+        return bool(self._known)
 
-    def accept(self, key: bytes | None) -> bool:
-        """Whether `key` is known; takes as long for any wrong key, and for any right one."""
+    def scopes(self, key: bytes | None) -> frozenset[str] | None:
+        """What `key` may do, `None` if it is unknown; takes as long for any key, wrong or right."""
         found = hashlib.sha256(key or b"").digest()
-        known = False
-        for wanted in self._hashes:
-            known |= hmac.compare_digest(found, wanted)
-        return known and key is not None
+        scopes = None
+        for wanted, given in self._known:
+            if hmac.compare_digest(found, wanted):
+                scopes = given if scopes is None else scopes | given
+        return scopes if key is not None else None
+
+    def check(self, key: bytes | None, path: str) -> None:
+        """Let only those go on who may.
+
+        Raises:
+            Refusal: 401, the key is missing or unknown; 403, it may not do this.
+        """
+        scopes = self.scopes(key)
+        if scopes is None:
+            raise Refusal(401, "The header X-API-Key is missing or unknown.", headers=_CHALLENGE)
+        scope = _SCOPES.get(path)
+        if scope and scope not in scopes:
+            raise Refusal(403, f"This API key lacks the scope '{scope}'.")
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ ChurnError
     ├── Unprotected     it would answer the network without asking who calls
     ├── AddressError    it cannot listen where it was told to
     ├── UnknownEvent    Lambda was invoked with something that is no HTTP request
+    ├── Unfinished      it had to stop before all was answered
     └── Refusal         one request is answered by a problem document
 ```
 """
@@ -18,7 +19,15 @@ from collections.abc import Sequence
 from churn_core.errors import ChurnError
 from churn_core.schemas.wire import ProblemField
 
-__all__ = ["AddressError", "Refusal", "ServeError", "SettingsError", "UnknownEvent", "Unprotected"]
+__all__ = [
+    "AddressError",
+    "Refusal",
+    "ServeError",
+    "SettingsError",
+    "Unfinished",
+    "UnknownEvent",
+    "Unprotected",
+]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -41,6 +50,10 @@ class AddressError(ServeError):
 
 class UnknownEvent(ServeError):
     """Lambda was invoked with something that is no HTTP request."""
+
+
+class Unfinished(ServeError):
+    """The service had to stop before all was answered."""
 
 
 class Refusal(ServeError):

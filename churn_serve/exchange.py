@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping, Sequence
 from functools import lru_cache
 from types import coroutine
 from typing import Any, TypeVar
 
+from churn_core.schemas.wire import ProblemField
+from churn_serve.admission import Gate
 from churn_serve.errors import Headers, Refusal
 
-__all__ = ["JSON", "Disconnected", "Exchange", "Message", "Receive", "Scope", "Send"]
+__all__ = ["JSON", "LONGEST", "SHORTEST", "Disconnected", "Exchange", "Message", "Receive", "Scope", "Send"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,6 +30,15 @@ _REQUEST_ID = re.compile(rb"[\x20-\x7e]{1,128}")
 _JSON_TYPE = re.compile(rb"application/(?:[\w.+-]+\+)?json\s*(?:;|$)", re.IGNORECASE)
 _CHARSET = re.compile(rb';\s*charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 _UTF8 = frozenset({b"utf-8", b"utf8"})
+_SECONDS = re.compile(rb"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+SHORTEST, LONGEST = 0.001, 3600.0
+_NO_TIMEOUT = ProblemField(
+    field="X-Request-Timeout", message="is not allowed", allowed=f"seconds from {SHORTEST:g} to {LONGEST:g}"
+)
+# No guessing of types, and no copies of what is said about customers.
+_SAFE = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+# Nobody may show pages in a frame; `churn_serve.pages` has stricter words for documentation.
+_FRAMELESS = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 
 class Disconnected(Exception):
@@ -42,16 +54,20 @@ class Exchange:
         status: Status of the response; 0 until it starts.
         complete: Whether all of it was sent.
         rows: Customers that were answered.
+        customers: Their ids, hashed, where the log wants them.
+        shared: Headers of the response whatever it is.
     """
 
     __slots__ = (
         "_headers",
         "_send",
         "complete",
+        "customers",
         "receive",
         "request_id",
         "rows",
         "scope",
+        "shared",
         "started",
         "status",
     )
@@ -64,6 +80,8 @@ class Exchange:
         self.status = 0
         self.complete = False
         self.rows = 0
+        self.customers: Sequence[str] = ()
+        self.shared: Headers = ()
         # Of headers given twice, the first counts.
         self._headers: dict[bytes, bytes] = dict(reversed(list(scope["headers"])))
         given = self.header(b"x-request-id") or b""
@@ -73,17 +91,31 @@ class Exchange:
         """The first header of that (lower-case) name."""
         return self._headers.get(name)
 
-    async def json_body(self, limit: int, seconds: float) -> bytes:
+    def deadline(self) -> float:
+        """When the caller stops waiting, by `X-Request-Timeout`, on the clock of `time.perf_counter`.
+
+        Raises:
+            Refusal: 400, the header is not a number of seconds.
+        """
+        given = self._headers.get(b"x-request-timeout")
+        if given is None:
+            return math.inf
+        seconds = float(given) if _SECONDS.fullmatch(given) else 0.0
+        if not SHORTEST <= seconds <= LONGEST:
+            raise Refusal(400, "The header X-Request-Timeout is not allowed.", (_NO_TIMEOUT,))
+        return self.started + seconds
+
+    async def json_body(self, limit: int, seconds: float, gate: Gate) -> bytes:
         """The whole body.
 
         Raises:
             Refusal: 415, it is not JSON or is compressed; 413, it has more than `limit` bytes;
-                408, it was not complete after so many seconds.
+                408, it was not complete after so many seconds; 429, `gate` has no room for it.
             Disconnected: The caller went away.
         """
         self._check_headers(limit)
         try:
-            body = await _within(seconds, self._body(limit))
+            body = await _within(seconds, self._body(limit, gate))
         except TimeoutError:
             detail = f"The body was not complete after {seconds:g} seconds."
             raise Refusal(408, detail, headers=[(b"connection", b"close")]) from None
@@ -91,19 +123,24 @@ class Exchange:
             raise _too_large(limit)
         return body
 
-    async def _body(self, limit: int) -> bytes:
+    async def _body(self, limit: int, gate: Gate) -> bytes:
         message = await self._next()
         body: bytes = message.get("body", b"")
-        return await self._rest(body, limit) if message.get("more_body") else body
+        return await self._rest(body, limit, gate) if message.get("more_body") else body
 
-    async def _rest(self, body: bytes, limit: int) -> bytes:
-        chunks, size, more = [body], len(body), True
-        while more and size <= limit:
-            message = await self._next()
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-            more = message.get("more_body", False)
-        return b"".join(chunks)
+    async def _rest(self, begin: bytes, limit: int, gate: Gate) -> bytes:
+        body, more = bytearray(), True
+        chunk = begin
+        try:
+            while True:
+                body += chunk
+                gate.arrive(len(chunk))
+                if not more or len(body) > limit:
+                    return bytes(body)
+                message = await self._next()
+                chunk, more = message.get("body", b""), message.get("more_body", False)
+        finally:
+            gate.forget(len(body))
 
     async def _next(self) -> Message:
         message = await self.receive()
@@ -121,7 +158,7 @@ class Exchange:
                 415, "The body must not be compressed.", headers=[(b"accept-encoding", b"identity")]
             )
         length = self.header(b"content-length") or b""
-        if length.isdigit() and int(length) > limit:
+        if length.isdigit() and (len(length) > 18 or int(length) > limit):
             raise _too_large(limit)
 
     @property
@@ -136,7 +173,9 @@ class Exchange:
             (b"content-type", kind),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            *_SAFE,
             *headers,
+            *self.shared,
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": start})
         await self._send({"type": "http.response.body", "body": b"" if self.head else body})
@@ -146,8 +185,10 @@ class Exchange:
         """Send a message of another application, with the request's id."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            own = (b"x-request-id", self.request_id.encode())
-            message = {**message, "headers": [*message.get("headers", ()), own]}
+            given = message.get("headers", ())
+            names = {name for name, _ in given}
+            own = ((b"x-request-id", self.request_id.encode()), *_SAFE, _FRAMELESS, *self.shared)
+            message = {**message, "headers": [*given, *(one for one in own if one[0] not in names)]}
         elif self.head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)

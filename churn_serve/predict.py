@@ -7,81 +7,132 @@ the event loop, where a hop to a thread would cost more than the answer (see `ch
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from churn_core.bundle import Scorer
 from churn_core.errors import InvalidCustomer
 from churn_core.schemas import BatchAnswer, BatchError, ChurnPrediction, Customer
+from churn_serve.admission import Gate, require_time
 from churn_serve.envelope import read_rows
 from churn_serve.errors import Refusal
 from churn_serve.exchange import Exchange
+from churn_serve.logs import hashed
 from churn_serve.problems import invalid_customer, problem_fields
 from churn_serve.record import Recorder
 from churn_serve.settings import Settings
 from churn_serve.together import Together, answers
 from churn_serve.wanted import Wanted, wanted
 
-__all__ = ["Predict", "PredictBatch"]
+__all__ = ["Predict", "PredictBatch", "Work"]
+
+T = TypeVar("T")
 
 _REASONS = {"reasons"}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What both routes need to work.
+
+    Attributes:
+        gate: How many requests are let in.
+        threads: Where work is done that would keep others waiting.
+        recorder: Whom to tell what was answered.
+    """
+
+    scorer: Scorer
+    settings: Settings
+    gate: Gate
+    threads: Executor
+    recorder: Recorder | None = None
+
+    def in_thread(self, until: float, function: Callable[..., T], *arguments: Any) -> asyncio.Future[T]:
+        """Do what takes milliseconds, while others are answered; not at all once nobody waits for it."""
+
+        def work() -> T:
+            require_time(until)
+            return function(*arguments)
+
+        return asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    def note(
+        self, exchange: Exchange, customers: Sequence[Customer], found: Sequence[ChurnPrediction]
+    ) -> None:
+        """Tell what was answered."""
+        exchange.rows = len(found)
+        if self.settings.log_salt:
+            exchange.customers = hashed(self.settings.log_salt, [answer.customer_id for answer in found])
+        if self.recorder:
+            self.recorder.record(customers, found)
 
 
 class Predict:
     """Answers one customer, with what the query asks for."""
 
-    def __init__(self, scorer: Scorer, settings: Settings, recorder: Recorder | None) -> None:
-        self._scorer = scorer
-        self._together = Together(scorer)
-        self._limit = settings.max_body_bytes
-        self._seconds = settings.body_seconds
-        self._recorder = recorder
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._scorer = work.scorer
+        self._gate = work.gate
+        self._together = Together(work.scorer)
+        self._limit = work.settings.max_body_bytes
+        self._seconds = work.settings.body_seconds
 
     async def __call__(self, exchange: Exchange) -> None:
         asked = wanted(exchange.scope["query_string"], self._scorer.bundle)
-        body = await exchange.json_body(self._limit, self._seconds)
-        try:
-            customer = self._scorer.customer_class.parse_json(body)
-        except InvalidCustomer as error:
-            raise invalid_customer(error, body, self._scorer.customer_class) from None
-        answer = _signed(await self._ask(customer, asked), exchange.request_id)
-        exchange.rows = 1
-        await exchange.reply(
-            200, answer.model_dump_json(exclude=None if asked.explain else _REASONS).encode()
-        )
-        if self._recorder:
-            self._recorder.record([customer], [answer])
+        deadline = exchange.deadline()
+        self._gate.check()
+        body = await exchange.json_body(self._limit, self._seconds, self._gate)
+        with self._gate:
+            try:
+                customer = self._scorer.customer_class.parse_json(body)
+            except InvalidCustomer as error:
+                raise invalid_customer(error, body, self._scorer.customer_class) from None
+            found = await self._ask(customer, asked, self._gate.until(deadline))
+        answer = _signed(found, exchange.request_id)
+        content = answer.model_dump_json(exclude=None if asked.explain else _REASONS).encode()
+        await exchange.reply(200, content)
+        self._work.note(exchange, (customer,), (answer,))
 
-    async def _ask(self, customer: Customer, asked: Wanted) -> ChurnPrediction:
-        if asked.action:  # takes milliseconds, in which others can be answered
-            return (await asyncio.to_thread(answers, self._scorer, [customer], asked))[0]
-        return await self._together(customer, asked)
+    async def _ask(self, customer: Customer, asked: Wanted, until: float) -> ChurnPrediction:
+        if asked.action:
+            return (await self._work.in_thread(until, answers, self._scorer, [customer], asked))[0]
+        return await self._together(customer, asked, until)
 
 
 class PredictBatch:
     """Answers many customers at once; a bad row has its own error and spoils no other."""
 
-    def __init__(self, scorer: Scorer, settings: Settings, recorder: Recorder | None) -> None:
-        self._scorer = scorer
-        self._limit = settings.max_batch_bytes
-        self._seconds = settings.body_seconds
-        self._most = settings.max_batch_rows
-        self._recorder = recorder
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._scorer = work.scorer
+        self._gate = work.gate
+        self._settings = work.settings
 
     async def __call__(self, exchange: Exchange) -> None:
         asked = wanted(exchange.scope["query_string"], self._scorer.bundle)
-        body = await exchange.json_body(self._limit, self._seconds)
-        customers, found, content = await asyncio.to_thread(self._answer, body, asked, exchange.request_id)
-        exchange.rows = len(customers)
+        deadline = exchange.deadline()
+        self._gate.check()
+        body = await exchange.json_body(
+            self._settings.max_batch_bytes, self._settings.body_seconds, self._gate
+        )
+        with self._gate:
+            until = self._gate.until(deadline)
+            customers, found, content = await self._work.in_thread(
+                until, self._answer, body, asked, exchange.request_id
+            )
         await exchange.reply(200, content)
-        if self._recorder:
-            self._recorder.record(customers, found)
+        self._work.note(exchange, customers, found)
 
     def _answer(
         self, body: bytes, asked: Wanted, request_id: str
     ) -> tuple[list[Customer], list[ChurnPrediction], bytes]:
         rows = read_rows(body)
-        if len(rows) > self._most:
-            raise Refusal(413, f"A batch must not have more than {self._most} customers.")
+        most = self._settings.max_batch_rows
+        if len(rows) > most:
+            raise Refusal(413, f"A batch must not have more than {most} customers.")
         read = [self._read(index, row) for index, row in enumerate(rows)]
         customers = [row for row in read if isinstance(row, Customer)]
         found = [_signed(answer, request_id) for answer in answers(self._scorer, customers, asked)]

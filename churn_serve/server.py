@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from churn_serve.errors import AddressError, ServeError
 from churn_serve.logs import Log
 from churn_serve.settings import Settings
 from churn_serve.source import GIVEN, Source
+from churn_serve.supervisor import supervise
 
 __all__ = ["listen", "run"]
 
@@ -30,7 +31,7 @@ def run(
     on_start: Callable[[str], None] | None = None,
     source: Source = GIVEN,
 ) -> None:
-    """Serve until the process is told to stop.
+    """Serve until the process is told to stop, by SIGTERM or Ctrl-C.
 
     Args:
         port: 0 for any free one.
@@ -40,23 +41,25 @@ def run(
     Raises:
         Unprotected: Others could call without a key, and `CHURN_AUTH` does not allow it.
         AddressError: Host or port cannot be had.
-        ServeError: uvicorn is not installed.
+        ServeError: uvicorn is not installed, or something was still unfinished when time was up.
     """
     settings = settings or Settings.from_environment()
     require_protection(settings, host)
     try:
-        import uvicorn
+        from churn_serve.worker import answer
     except ModuleNotFoundError:
-        raise ServeError("serving needs uvicorn: pip install 'churn-serve[server]'") from None
+        raise ServeError("serving needs uvicorn and httptools: pip install 'churn-serve[server]'") from None
+    log = Log(sys.stderr, metrics_for(settings))
     with listen(host, port) as listener:
-        app = create_app(scorer, settings, sink, Log(sys.stderr, metrics_for(settings)), source)
+        app = create_app(scorer, settings, sink, log, source)
         app.warm()
-        config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False)
         if on_start:
             on_start(url(host, listener.getsockname()[1]))
-        # uvicorn ends cleanly on Ctrl-C, then raises it again.
-        with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+        if settings.workers > 1:
+            supervisor = os.getpid()
+            supervise(lambda: answer(app, listener, log, supervisor), listener, settings, log)
+        else:
+            answer(app, listener, log)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from churn_core.bundle import Scorer
 from churn_core.protocols import Sink
+from churn_serve.admission import Gate
 from churn_serve.auth import ApiKeys
+from churn_serve.cors import Cors
 from churn_serve.errors import Refusal
 from churn_serve.exchange import Disconnected, Exchange, Receive, Scope, Send
 from churn_serve.logs import Log
 from churn_serve.metrics import Metrics
-from churn_serve.predict import Predict, PredictBatch
+from churn_serve.predict import Predict, PredictBatch, Work
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.record import Recorder
 from churn_serve.settings import Settings
@@ -65,13 +68,21 @@ class Service:
     Attributes:
         settings: How it behaves.
         metrics: What it has answered.
+        draining: Whether it is about to stop: it still answers, but says that it is not ready.
     """
 
     def __init__(self, settings: Settings, sink: Sink | None = None, log: Log | None = None) -> None:
         self.settings = settings
         self._log = log or Log()
         self.metrics = Metrics()
+        self.draining = False
         self._keys = ApiKeys(settings.api_key_hashes)
+        self._cors = Cors(settings.cors_origins)
+        self._threads = ThreadPoolExecutor(settings.threads, "answers")
+        self._gates = {
+            path: Gate(most, settings.max_arriving_bytes, settings.wait_seconds)
+            for path, most in (("/predict", settings.max_requests), ("/predict/batch", settings.max_batches))
+        }
         self._recorder = Recorder(sink, self._log) if sink else None
         self.lack(NOTHING)
 
@@ -85,9 +96,13 @@ class Service:
 
     def use(self, scorer: Scorer, source: Source = GIVEN) -> None:
         """Answer from `scorer` from the next request on."""
+        works = {
+            path: Work(scorer, self.settings, gate, self._threads, self._recorder)
+            for path, gate in self._gates.items()
+        }
         endpoints: dict[tuple[str, str], Endpoint] = {
-            ("POST", "/predict"): Predict(scorer, self.settings, self._recorder),
-            ("POST", "/predict/batch"): PredictBatch(scorer, self.settings, self._recorder),
+            ("POST", "/predict"): Predict(works["/predict"]),
+            ("POST", "/predict/batch"): PredictBatch(works["/predict/batch"]),
         }
         self._live = Live(scorer, source, self._builder(scorer, source), endpoints)
 
@@ -135,25 +150,33 @@ class Service:
     async def _answer(self, exchange: Exchange) -> None:
         path = _path(exchange.scope)
         live = self._live
-        if self._keys:
-            self._authenticate(exchange, path)
+        if self._cors and await self._preflight(exchange):
+            return
+        if self._keys and not _is_open(path):
+            self._keys.check(exchange.header(b"x-api-key"), path)
         endpoint = live.endpoints.get((exchange.scope["method"], path))
         if endpoint:
             await endpoint(exchange)
         elif live.scorer is None and path not in _MODEL_FREE:
             raise Refusal(503, live.source.note, headers=_RETRY)
+        elif self.draining and path == "/health/ready":
+            raise Refusal(503, "The service is about to stop.", headers=_RETRY)
         else:
             scope = {**exchange.scope, "churn.exchange": exchange}
             if exchange.head:  # FastAPI's routes know GET alone; `pass_on` leaves the body out
                 scope["method"] = "GET"
             await live.rest(scope, exchange.receive, exchange.pass_on)
 
-    def _authenticate(self, exchange: Exchange, path: str) -> None:
-        if path in _OPEN_PATHS or path in _OPEN_PAGES or path.startswith(_ASSETS):
-            return
-        if not self._keys.accept(exchange.header(b"x-api-key")):
-            challenge = (b"www-authenticate", b'ApiKey header="X-API-Key"')
-            raise Refusal(401, "The header X-API-Key is missing or unknown.", headers=[challenge])
+    async def _preflight(self, exchange: Exchange) -> bool:
+        """Let pages of known origins read the answer; whether the request only asked for that."""
+        origin = exchange.header(b"origin")
+        exchange.shared = self._cors.headers(origin)
+        if exchange.scope["method"] != "OPTIONS" or not exchange.header(b"access-control-request-method"):
+            return False
+        headers = self._cors.preflight(origin)
+        if headers:
+            await exchange.reply(200, b"", b"text/plain", headers)
+        return bool(headers)
 
     def _note(self, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
@@ -161,9 +184,16 @@ class Service:
         route = path if path in _ROUTES else "other"
         method = exchange.scope["method"] if exchange.scope["method"] in _METHODS else "other"
         self.metrics.observe(method, route, exchange.status, seconds, exchange.rows)
-        model = self.scorer.model.digest if self.scorer else ""
+        scorer = self._live.scorer
         self._log.request(
-            exchange.request_id, method, route, exchange.status, seconds, exchange.rows, model=model
+            exchange.request_id,
+            method,
+            route,
+            exchange.status,
+            seconds,
+            exchange.rows,
+            model=scorer.model.digest if scorer else "",
+            ids=exchange.customers,
         )
 
     def _builder(self, scorer: Scorer | None, source: Source) -> Callable[[], AsgiApp]:
@@ -179,6 +209,10 @@ def _path(scope: Scope) -> str:
     """The path below the one at which the service is published."""
     path: str = scope["path"]
     return path.removeprefix(scope.get("root_path", ""))
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN_PATHS or path in _OPEN_PAGES or path.startswith(_ASSETS)
 
 
 async def _refuse(exchange: Exchange, refusal: Refusal) -> None:

@@ -39,7 +39,7 @@ def wanted(query: bytes, bundle: Manifest) -> Wanted:
     """The query parameters of one request.
 
     Raises:
-        Refusal: 422, one is unknown, is given twice or has no allowed value, or the bundle cannot
+        Refusal: 400, one is unknown, is given twice or has no allowed value, or the bundle cannot
             give what is asked for.
     """
     found = _read(query)
@@ -68,7 +68,7 @@ def _value(name: str, texts: list[str]) -> Any:
 
 def _refused(name: str, message: str, allowed: str) -> Refusal:
     error = ProblemField(field=name, message=message, allowed=allowed)
-    return Refusal(422, f"The query parameter {name!r} {message}.", (error,))
+    return Refusal(400, f"The query parameter {name!r} {message}.", (error,))
 
 
 _ANSWERS: Mapping[str, bool] = {"true": True, "1": True, "false": False, "0": False}

@@ -104,14 +104,16 @@ def test_openapi_describes_the_bundles_customers(call: Caller, scorer: Scorer) -
     assert document["paths"]["/predict/batch"]["post"]["parameters"] == operation["parameters"]
     parameters = {one["name"]: one for one in operation["parameters"]}
     assert {name: one["schema"]["default"] for name, one in parameters.items()} == {
-        "explain": True, "interval": False, "action": False, "language": "en",
+        "explain": True, "interval": False, "action": False, "language": "en", "X-Request-Timeout": 3600,
     }  # fmt: skip
     assert parameters["language"]["schema"]["enum"] == ["en", "es"]
     assert all(one["description"] and one["schema"]["examples"] for one in parameters.values())
     assert operation["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith(
         "ChurnPrediction"
     )
-    assert list(operation["responses"]["422"]["content"]) == ["application/problem+json"]
+    refusals = {status: one for status, one in operation["responses"].items() if status != "200"}
+    assert refusals.keys() == {"400", "408", "413", "415", "422", "429", "500", "503"}
+    assert all(list(one["content"]) == ["application/problem+json"] for one in refusals.values())
     assert "HTTPValidationError" not in str(document["paths"])
     assert scorer.bundle.schema_spec.description.splitlines()[0] in str(document)
 

@@ -42,7 +42,7 @@ def test_explain_decides_about_reasons(
 
 def test_a_strange_explain_is_refused(call: Caller, customer: dict[str, Any]) -> None:
     problem = call("POST", "/predict?explain=perhaps", json=customer).json()
-    assert problem["status"] == 422
+    assert problem["status"] == 400
     assert problem["errors"] == [
         {"field": "explain", "message": "is not allowed", "allowed": "true or false"}
     ]
@@ -65,7 +65,7 @@ def test_parameters_that_would_be_ignored_are_refused(
 ) -> None:
     content = customer if path == "/predict" else {"customers": [customer]}
     problem = call("POST", f"{path}?{query}", json=content).json()
-    assert problem["status"] == 422
+    assert problem["status"] == 400
     assert [(error["field"], error["message"]) for error in problem["errors"]] == [(field, message)]
 
 

@@ -85,7 +85,7 @@ def test_what_cannot_be_asked_for_is_refused(
     body = customer if path == "/predict" else {"customers": [customer]}
     response = Caller(create_app(sure))("POST", f"{path}?{query}", json=body)
     problem = Problem.model_validate_json(response.content)
-    assert response.status_code == problem.status == 422
+    assert response.status_code == problem.status == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert [(e.field, e.message, e.allowed) for e in problem.errors] == [(field, message, allowed)]
 
@@ -96,7 +96,7 @@ def test_an_interval_that_the_model_does_not_know_is_refused(
 ) -> None:
     body = customer if path == "/predict" else {"customers": [customer]}
     problem = call("POST", f"{path}?interval=true", json=body).json()
-    assert problem["status"] == 422
+    assert problem["status"] == 400
     assert problem["detail"] == "The query parameter 'interval' asks for what this model does not know."
     assert [(e["field"], e["allowed"]) for e in problem["errors"]] == [("interval", "false")]
     assert call("POST", f"{path}?interval=false", json=body).status_code == 200
