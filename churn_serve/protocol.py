@@ -13,6 +13,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from churn_serve.errors import Refusal
+from churn_serve.joined import JoinedTransport
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
 
@@ -49,7 +50,8 @@ class LimitedProtocol(HttpToolsProtocol):
         return bool(self.cycle and not self.cycle.response_complete)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        self._joined = JoinedTransport(transport)
+        super().connection_made(self._joined)
         self._await_head()
         if len(self.connections) > self._settings.max_connections:
             self._make_room()
@@ -86,6 +88,10 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refusal = Refusal(429, f"More than {_AHEAD} requests were sent ahead.")
             raise self._refusal
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        self._joined.flush()  # answers to HEAD have no body
+        super().on_response_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)

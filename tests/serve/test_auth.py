@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 
 from churn_core.bundle import Scorer
+from churn_core.schemas import Problem
 from churn_serve import Settings, create_app
 from churn_serve.auth import ApiKeys, is_loopback, require_protection
 from churn_serve.errors import Unprotected
 from tests.support.http import Caller
 
 KEYS = ("first-key", "second-key")
+SCOPES = {"/predict": "predict", "/predict/batch": "predict", "/metrics": "admin"}
 HASHES = tuple(hashlib.sha256(key.encode()).hexdigest() for key in KEYS)
 
 
@@ -35,6 +37,37 @@ def test_without_a_known_key_all_is_closed(guarded: Caller, path: str, headers: 
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("scopes", "allowed"),
+    [
+        ("", {"/predict", "/predict/batch", "/model", "/schema"}),
+        (":predict", {"/predict", "/predict/batch", "/model", "/schema"}),
+        (":admin", {"/metrics", "/model", "/schema"}),
+        (":predict+admin", {"/predict", "/predict/batch", "/metrics", "/model", "/schema"}),
+    ],
+)
+def test_a_key_does_what_its_scopes_say(
+    scorer: Scorer, customer: dict[str, Any], scopes: str, allowed: set[str]
+) -> None:
+    call = Caller(create_app(scorer, Settings(api_key_hashes=(HASHES[0] + scopes,))))
+    for path in ("/predict", "/predict/batch", "/metrics", "/model", "/schema"):
+        body = {"customers": [customer]} if path.endswith("batch") else customer
+        method, options = ("POST", {"json": body}) if "predict" in path else ("GET", {})
+        response = call(method, path, headers={"X-API-Key": KEYS[0]}, **options)
+        assert response.status_code == (200 if path in allowed else 403)
+        if response.status_code == 403:
+            problem = Problem.model_validate_json(response.content)
+            assert problem.status == 403
+            assert problem.detail == f"This API key lacks the scope '{SCOPES[path]}'."
+    assert call("GET", "/nothing", headers={"X-API-Key": KEYS[0]}).status_code == 404
+
+
+def test_a_key_given_twice_has_the_scopes_of_both() -> None:
+    keys = ApiKeys([HASHES[0], f"{HASHES[0]}:admin", f"{HASHES[1]}:admin"])
+    assert keys.scopes(KEYS[0].encode()) == {"predict", "admin"}
+    assert keys.scopes(KEYS[1].encode()) == {"admin"}
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/docs", "/openapi.json"])
 def test_health_and_documentation_need_no_key(guarded: Caller, path: str) -> None:
     assert guarded("GET", path).status_code == 200
@@ -43,6 +76,8 @@ def test_health_and_documentation_need_no_key(guarded: Caller, path: str) -> Non
 def test_documentation_names_the_key_header(guarded: Caller, call: Caller) -> None:
     schemes = guarded("GET", "/openapi.json").json()["components"]["securitySchemes"]
     assert [scheme["name"] for scheme in schemes.values()] == ["X-API-Key"]
+    responses = guarded("GET", "/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]
+    assert {"401", "403"} < responses.keys()
     assert "securitySchemes" not in call("GET", "/openapi.json").json()["components"]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import io
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from churn_core.bundle import Scorer
-from churn_serve import create_app
-from churn_serve.logs import Log
+from churn_serve import Settings, create_app
+from churn_serve.logs import Log, ServerLogs, outcome
 from churn_serve.metrics import Metrics
 from tests.support.http import Caller
 
@@ -44,6 +47,54 @@ def test_each_request_is_one_line_without_the_customer(
     assert lines[0]["request_id"] == "r-1"
     assert lines[0]["event"] == "request"
     assert lines[0]["milliseconds"] > 0
+    assert [line["outcome"] for line in lines] == ["answered", "refused", "answered", "refused"]
+    assert {line["model"] for line in lines} == {scorer.model.digest[:12]}
+    assert "customer_ids" not in log.getvalue()
+    assert "Jane" not in log.getvalue()
+
+
+def test_with_a_salt_customers_are_hashed(scorer: Scorer, customer: dict[str, Any], log: io.StringIO) -> None:
+    call = Caller(create_app(scorer, Settings(log_salt="pepper"), log=Log(log)))
+    other = {**customer, "customer_id": "Z\u00fcrich 1"}
+    call("POST", "/predict", json=customer)
+    call("POST", "/predict/batch", json={"customers": [other, {}, customer]})
+    call("POST", "/predict", json={})
+    first, second = (
+        hmac.new(b"pepper", name.encode(), hashlib.sha256).hexdigest()[:16]
+        for name in ("C-7", "Z\u00fcrich 1")
+    )
+    assert [line.get("customer_ids") for line in _lines(log)] == [[first], [second, first], None]
+    assert "C-7" not in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        (200, "answered"),
+        (404, "refused"),
+        (429, "shed"),
+        (499, "left"),
+        (500, "failed"),
+        (503, "unavailable"),
+    ],
+)
+def test_an_outcome_is_a_word(status: int, word: str) -> None:
+    assert outcome(status) == word
+
+
+def test_what_the_server_logs_is_json_too(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger("a server")
+    monkeypatch.setattr(logger, "propagate", False)
+    monkeypatch.setattr(logger, "handlers", [ServerLogs(Log(log))])
+    logger.info("a detail")
+    logger.warning("Invalid %s.\n", "request")
+    try:
+        raise OSError("Jane Doe")
+    except OSError:
+        logger.exception("Jane Doe failed")
+    warning, failure = _lines(log)
+    assert (warning["level"], warning["event"]) == ("warning", "Invalid request.")
+    assert (failure["level"], failure["event"], failure["error"]) == ("error", "the server failed", "OSError")
     assert "Jane" not in log.getvalue()
 
 
