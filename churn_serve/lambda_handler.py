@@ -20,7 +20,7 @@ from churn_serve.app import create_app
 from churn_serve.auth import require_protection
 from churn_serve.emf import metrics_for
 from churn_serve.errors import Refusal, UnknownEvent
-from churn_serve.exchange import Receive, Scope, Send
+from churn_serve.exchange import SHORTEST, Receive, Scope, Send
 from churn_serve.logs import Log
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
@@ -99,7 +99,10 @@ class Function:
         path, root = _place(scope["aws.event"], scope["path"], self._settings.base_path)
         own: dict[str, Any] = {"path": root + path, "root_path": root}
         if context := scope["aws.context"]:
-            own["churn.seconds"] = context.get_remaining_time_in_millis() / 1000 - _MARGIN_S
+            seconds = max(context.get_remaining_time_in_millis() / 1000 - _MARGIN_S, SHORTEST)
+            own["churn.seconds"] = seconds
+            # So that what is left behind is not worked on later; the caller's own header counts first.
+            own["headers"] = [*scope["headers"], (b"x-request-timeout", b"%.3f" % seconds)]
         await self._service({**scope, **own}, receive, send)
 
 
