@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -163,7 +163,7 @@ def test_bodies_that_arrive_slowly_share_their_memory(scorer: Scorer, customer: 
     service = create_app(scorer, Settings(max_arriving_bytes=1500))
     body = json.dumps(customer).encode()
 
-    async def slowly() -> Any:
+    async def slowly() -> AsyncIterator[bytes]:
         yield body[:-1]
         await asyncio.sleep(0.2)
         yield body[-1:]

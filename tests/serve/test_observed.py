@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -47,6 +48,7 @@ def test_each_request_is_one_line_without_the_customer(
     assert lines[0]["request_id"] == "r-1"
     assert lines[0]["event"] == "request"
     assert lines[0]["milliseconds"] > 0
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(lines[0]["time"])).total_seconds()) < 60
     assert [line["outcome"] for line in lines] == ["answered", "refused", "answered", "refused"]
     assert {line["model"] for line in lines} == {scorer.model.digest[:12]}
     assert "customer_ids" not in log.getvalue()
