@@ -17,9 +17,6 @@ import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
-
-import numpy as np
 
 from churn_core import registry
 from churn_core.features import Encoder, derived_features, read_columns
@@ -28,7 +25,7 @@ from churn_core.train.folds import stratified_folds
 from churn_core.train.leaderboard import read_leaderboard
 from churn_core.train.models import MODELS
 from churn_core.train.prepared import load_prepared
-from churn_core.train.scaling import PowerOfTwoScaler
+from churn_core.train.trainers.pycaret_setup import set_up
 
 ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("fetch", "prepare", "train", "evaluate")
@@ -68,7 +65,10 @@ def pycaret_alone(root: Path) -> None:
     encoder = Encoder(spec, derived_features(params.features.derived))
     matrix = encoder.encode(read_columns(spec, train.table).raw)
     folds = stratified_folds(train.labels, params.train.folds, params.train.seed)
-    experiment = _experiment(matrix, train.labels, folds, params.train.seed)
+    from pycaret.classification import ClassificationExperiment
+
+    experiment = ClassificationExperiment()
+    set_up(experiment, matrix, train.labels, folds, params.train.seed)
     models = {name: MODELS[name].make(params.train.seed) for name in params.train.models}
     experiment.compare_models(include=list(models.values()), n_select=len(models), verbose=False)
     chosen = [row.model for row in read_leaderboard(root) if row.chosen]
@@ -77,30 +77,6 @@ def pycaret_alone(root: Path) -> None:
         experiment.tune_model(
             models[name], custom_grid=grid, n_iter=params.train.tune, optimize="AUC", verbose=False
         )
-
-
-def _experiment(matrix: Any, labels: Any, folds: Any, seed: int) -> Any:
-    import pandas as pd
-    from pycaret.classification import ClassificationExperiment
-    from sklearn.model_selection import PredefinedSplit
-
-    frame = pd.DataFrame(matrix, columns=[f"f{index}" for index in range(matrix.shape[1])])
-    frame["label"] = np.asarray(labels)
-    return ClassificationExperiment().setup(
-        data=frame,
-        target="label",
-        test_data=frame[folds == 0],
-        index=False,
-        preprocess=False,
-        custom_pipeline=[("scale", PowerOfTwoScaler())],
-        fold_strategy=PredefinedSplit(folds),
-        session_id=seed,
-        n_jobs=1,
-        memory=False,
-        html=False,
-        verbose=False,
-        system_log=False,
-    )
 
 
 if __name__ == "__main__":

@@ -150,7 +150,10 @@ class Progress(Protocol):
 
 
 class Trainer(Protocol):
-    """Chooses and fits a model."""
+    """Chooses and fits a model.
+
+    One that is a context manager is entered before data are read, to start what takes long.
+    """
 
     def train(self, data: TrainingData, params: TrainParams, progress: Progress) -> TrainedModel:
         """Fit.

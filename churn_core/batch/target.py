@@ -110,15 +110,13 @@ def target(
     if customers.resolve() in (out.resolve(), rejects.resolve()):
         raise DataError(f"the list would overwrite {customers}: give another file")
     people = _read(scorer.bundle.schema_spec, customers)
-    refusals = [(row, p.field, str(p)) for row, problems in people.refused for p in problems]
+    refusals = [(row, problem) for row, problems in people.refused for problem in problems]
     if not people.ids:
-        why = f": {refusals[0][2]}" if refusals else ""
+        why = f": {refusals[0][1]}" if refusals else ""
         raise DataError(f"{customers} holds no customer{why}")
     scores = _score(scorer, people.raw)
     chosen = choose_targets(scores.profit, scores.cost, capacity=capacity, budget=budget)
-    # The field has a column of its own.
-    told = [(row, field, text.removeprefix(f"{field}: ")) for row, field, text in refusals]
-    write_rows(rejects, _REJECTS, told)
+    write_rows(rejects, _REJECTS, [(row, problem.field, problem.reason) for row, problem in refusals])
     write_rows(out, _COLUMNS, _lines(scorer, people, scores, chosen.rows, reasons, language))
     next_profit, next_cost = _following(scores, chosen)
     return CallList(
@@ -127,7 +125,7 @@ def target(
         bundle=scorer.bundle.digest,
         customers=len(people.ids),
         refused=len(people.refused),
-        problems=dict(Counter(text for _, _, text in refusals).most_common()),
+        problems=dict(Counter(str(problem) for _, problem in refusals).most_common()),
         contacts=len(chosen),
         expected_profit=chosen.profit,
         expected_cost=chosen.cost,

@@ -174,7 +174,7 @@ class Manifest(Frozen):
     metrics: dict[str, Interval]
     parity: Parity
     lineage: Lineage
-    reasons: ReasonsRef | None = None
+    reasons: ReasonsRef | None = added(None)
     files: tuple[FileRef, ...] = ()
     digest: str = ""
 
@@ -187,14 +187,7 @@ class Manifest(Frozen):
 
     def to_bytes(self) -> bytes:
         """The one spelling of this manifest that readers accept."""
-        content = self.model_dump(mode="json", by_alias=True)
-        # What came later is left out where it is not used, so that older bundles keep their digest.
-        if self.reasons is None:
-            del content["reasons"]
-        for field in content["schema"]["fields"]:
-            if not field["texts"]:
-                del field["texts"]
-        return canonical_json(content)
+        return canonical_json(self.model_dump(mode="json", by_alias=True))
 
     @staticmethod
     def from_bytes(data: bytes) -> Manifest:

@@ -44,9 +44,13 @@ class FieldProblem(NamedTuple):
     message: str
     allowed: str
 
+    @property
+    def reason(self) -> str:
+        """What is wrong and what would be right, for where the field is named beside it."""
+        return self.message + (f" (allowed: {self.allowed})" if self.allowed else "")
+
     def __str__(self) -> str:
-        subject = f"{self.field}: " if self.field else ""
-        return subject + self.message + (f" (allowed: {self.allowed})" if self.allowed else "")
+        return f"{self.field}: {self.reason}" if self.field else self.reason
 
 
 def field_problems(error: ValidationError, spec: SchemaSpec) -> tuple[FieldProblem, ...]:

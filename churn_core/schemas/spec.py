@@ -90,7 +90,7 @@ class FieldSpec(Frozen):
     values: tuple[str, ...] = ()
     columns: tuple[FileColumn, ...] = ()
     spellings: dict[str, str] = {}
-    texts: dict[LanguageName, Wording] = {}
+    texts: dict[LanguageName, Wording] = added({})
     moves: tuple[Move, ...] = added(())
 
     @property

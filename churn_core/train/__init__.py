@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from churn_core import registry
 
 if TYPE_CHECKING:
     from churn_core.bundle import Bundle
     from churn_core.params import Params
-    from churn_core.protocols import Progress
+    from churn_core.protocols import Progress, Trainer
 
 __all__ = ["run"]
 
@@ -27,6 +30,8 @@ def run(params: Params, root: str | Path = ".", progress: Progress | None = None
         PluginError: Schema, trainer or a derived feature is missing or broken.
         TrainingError: No model could be fitted, or its outputs cannot be written.
     """
-    from churn_core.train.training import Silent, train
+    trainer: Trainer = registry.get("trainers", params.train.trainer)()
+    with trainer if isinstance(trainer, AbstractContextManager) else nullcontext():
+        from churn_core.train.training import Silent, train
 
-    return train(params, Path(root), progress or Silent())
+        return train(params, Path(root), trainer, progress or Silent())

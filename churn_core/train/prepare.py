@@ -18,6 +18,7 @@ from churn_core.errors import DataError
 from churn_core.params import Params
 from churn_core.schemas import FieldProblem, SchemaSpec
 from churn_core.schemas.spelling import Reader, ReadRow
+from churn_core.train.columns import column_of, numbers
 from churn_core.train.prepared import PREPARED, Origin, customer_schema, write_prepared
 from churn_core.train.raw import raw_file
 from churn_core.train.rejects import REJECTS, Rejects
@@ -78,7 +79,7 @@ def prepare(
         raise DataError(f"{rows.path} has a header but no rows")
     rejects.write(root / REJECTS, rows, total, reader.columns.ignored)
     rejects.check(root / REJECTS, total, params.dataset.max_rejects)
-    labels = customers.column(_LABEL).to_numpy()
+    labels = numbers(customers.column(_LABEL)).astype(bool)
     check_enough(labels, spec)
     holdout = draw_holdout(profile_hashes(customers, spec, params.split.seed), labels, params.split)
     write_prepared(root, spec, customers, labels, holdout, Origin.of(params))
@@ -107,7 +108,8 @@ def _read(rows: RowFile, reader: Reader, rejects: Rejects, on_rows: Callable[[in
                 rejects.add(number, *problems)
             else:
                 valid.append({**customer, _ROW: number, _LABEL: label})
-        batches.append(pa.RecordBatch.from_pylist(valid, schema))
+        columns = [column_of([row[field.name] for row in valid], field.type) for field in schema]
+        batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))
         if on_rows:
             on_rows(len(chunk))
     return pa.Table.from_batches(batches, schema)
@@ -119,7 +121,9 @@ def _read_row(reader: Reader, values: Sequence[object]) -> ReadRow:
 
 def _unique(customers: pa.Table, rejects: Rejects) -> pa.Table:
     """Refuse rows that repeat or contradict others of the same customer."""
-    ids = customers.column("customer_id").combine_chunks().dictionary_encode().indices.to_numpy()
+    ids = numbers(customers.column("customer_id").combine_chunks().dictionary_encode().indices).astype(
+        np.int64
+    )
     places = np.flatnonzero(np.bincount(ids)[ids] > 1)
     if not len(places):
         return customers
@@ -128,9 +132,9 @@ def _unique(customers: pa.Table, rejects: Rejects) -> pa.Table:
     for place, customer in zip(places.tolist(), customers.take(places).to_pylist(), strict=True):
         by_id.setdefault(customer["customer_id"], []).append((place, customer))
     for same in by_id.values():
-        numbers = [customer.pop(_ROW) for _, customer in same]
+        row_numbers = [customer.pop(_ROW) for _, customer in same]
         alike = all(customer == same[0][1] for _, customer in same)
-        for (place, _), number in list(zip(same, numbers, strict=True))[int(alike) :]:
+        for (place, _), number in list(zip(same, row_numbers, strict=True))[int(alike) :]:
             rejects.add(number, _REPEATED if alike else _CONTRADICTED)
             keep[place] = False
     return customers.filter(pa.array(keep))

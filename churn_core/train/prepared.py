@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from churn_core.errors import DataError
 from churn_core.params import Params
 from churn_core.schemas import SchemaSpec
+from churn_core.train.columns import column_of, numbers
 
 __all__ = ["PREPARED", "Origin", "Part", "Prepared", "customer_schema", "load_prepared", "write_prepared"]
 
@@ -98,7 +99,7 @@ class Prepared:
 
     def _part(self, side: str) -> Part:
         table = self._read(side, [*self._customers, self.spec.label.name])
-        labels = _numbers(table.column(self.spec.label.name)).astype(np.int64)
+        labels = numbers(table.column(self.spec.label.name)).astype(np.int64)
         return Part(table.select(self._customers), labels)
 
     def _read(self, side: str, columns: list[str]) -> pa.Table:
@@ -163,8 +164,8 @@ def write_prepared(
         origin: Kept in the file, for later stages to compare with their parameters.
     """
     schema = customer_schema(spec)
-    split = pa.array(np.where(holdout, "holdout", "train").tolist(), pa.string())
-    columns = [*customers.select(schema.names).cast(schema).columns, pa.array(labels), split]
+    split = column_of(np.where(holdout, "holdout", "train").tolist(), pa.string())
+    columns = [*customers.select(schema.names).cast(schema).columns, column_of(labels, pa.bool_()), split]
     table = pa.table(columns, names=[*schema.names, spec.label.name, "split"])
     path = root / PREPARED
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,13 +187,7 @@ def _digest(table: pa.Table, labels: NDArray[np.int64] | None = None) -> str:
         if pa.types.is_string(column.type):
             digest.update(json.dumps(column.to_pylist()).encode())
         else:
-            digest.update(_numbers(column).tobytes())
+            digest.update(numbers(column).tobytes())
     if labels is not None:
         digest.update(labels.astype("<i8").tobytes())
     return digest.hexdigest()
-
-
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """A column without nulls; unlike `to_numpy`, this does not import pandas, which takes a second."""
-    flat = column.cast(pa.float64()).combine_chunks()
-    return np.frombuffer(flat.buffers()[1], "<f8", len(flat), 8 * flat.offset)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from churn_core.errors import DataError
 from churn_core.params import SplitParams
 from churn_core.schemas import SchemaSpec
+from churn_core.train.columns import numbers
 
 __all__ = ["MIN_CLASS", "MIN_ROWS", "check_enough", "draw_holdout", "profile_hashes"]
 
@@ -93,5 +94,5 @@ def _share(count: int, params: SplitParams) -> int:
 
 def _plain(column: pa.Array) -> list[object]:
     if pa.types.is_floating(column.type):
-        return (column.to_numpy() + 0.0).tolist()  # -0.0 equals 0.0
+        return (numbers(column) + 0.0).tolist()  # -0.0 equals 0.0
     return column.to_pylist()

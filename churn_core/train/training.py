@@ -19,7 +19,7 @@ from churn_core.features import Encoder, derived_features, read_columns, referen
 from churn_core.gate.bootstrap import bootstrap
 from churn_core.gate.metrics import METRICS
 from churn_core.params import Params
-from churn_core.protocols import Member, Progress, TrainedModel, TrainingData
+from churn_core.protocols import Member, Progress, TrainedModel, Trainer, TrainingData
 from churn_core.schemas import SchemaSpec
 from churn_core.train.band import fit_band
 from churn_core.train.blend import blend, to_log_odds
@@ -49,10 +49,9 @@ class Silent:
     def step(self, what: str) -> None: ...
 
 
-def train(params: Params, root: Path, progress: Progress) -> Bundle:
+def train(params: Params, root: Path, trainer: Trainer, progress: Progress) -> Bundle:
     """See `churn_core.train.run`."""
     spec: SchemaSpec = registry.get("schemas", params.schema_name).spec
-    trainer = registry.get("trainers", params.train.trainer)()
     check_costs(params.costs, spec)
     encoder = Encoder(spec, derived_features(params.features.derived))
     prepared = load_prepared(root, spec, params)

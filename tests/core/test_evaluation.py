@@ -27,6 +27,7 @@ from churn_core.train.evaluation.figures import FIGURES
 from churn_core.train.prepared import load_prepared
 from tests.support.evaluations import add_candidate, ready
 from tests.support.projects import Project, run_churn
+from tests.support.training import Watched
 
 SPEC = TelcoVisionCustomer.spec
 
@@ -118,20 +119,6 @@ def test_the_model_is_as_good_as_the_law_allows(evaluation: Evaluation) -> None:
 
 def test_numbers_read_back_as_written(evaluation: Evaluation) -> None:
     assert Numbers.read(evaluation.folder) == evaluation.numbers
-
-
-class Watched:
-    """Progress that remembers."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.steps: list[str] = []
-
-    def start(self, total: int, what: str) -> None:
-        self.total = total
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
 
 
 def test_the_same_bundle_and_data_give_the_same_bytes(evaluation: Evaluation, copy: Project) -> None:

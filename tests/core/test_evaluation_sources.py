@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from churn_core.bundle import Manifest
+from churn_core.train import run
 from churn_core.train.evaluation import Evaluation, evaluate
 from churn_core.train.evaluation.figures import FIGURES
 from churn_core.train.report.sources import Sources
-from churn_core.train.training import Silent, train
 from tests.support.evaluations import ready
 from tests.support.projects import Project, write_csv
 
@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     write_csv(root / "mine.csv", rows=900)
     project = Project(root, train=TRAIN)
     project.prepare()
-    train(project.params, root, Silent())
+    run(project.params, root)
     return project
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from churn_core.bundle.policy import decision_policy
-from churn_core.params import CostParams
 from churn_core.train.band import fit_band
 from churn_core.train.blend import probabilities
 from churn_core.train.evaluation.groups import wilson
-from churn_core.train.evaluation.sureness import agrees, score_groups, sureness
+from churn_core.train.evaluation.sureness import agrees, score_groups
 
-POLICY = decision_policy(CostParams())
 Z = 1.6448536269514722  # of 90 %
 
 
@@ -54,31 +51,18 @@ def test_on_new_customers_the_stated_share_of_groups_agrees() -> None:
     for seed in range(60):
         odds, labels = drawn(3000, seed)
         new, outcomes = drawn(1400, seed + 1000)
-        told = sureness(outcomes, probabilities(new), fit_band(odds, labels, 0.9), POLICY)
-        shares.append(told["consistent"] / told["groups"])
+        groups = score_groups(outcomes, probabilities(new), fit_band(odds, labels, 0.9))
+        assert len(groups) == 20
+        shares.append(float(np.mean([group.agrees for group in groups])))
     assert np.mean(shares) == pytest.approx(0.9, abs=0.025)
-
-
-def test_what_it_tells() -> None:
-    odds, labels = drawn(5000, 0)
-    band = fit_band(odds, labels, 0.9)
-    new, outcomes = drawn(1400, 1)
-    told = sureness(outcomes, probabilities(new), band, POLICY)
-    assert (told["coverage"], told["groups"], told["customers"]) == (0.9, 20, 1400)
-    assert [level["risk"] for level in told["levels"]] == ["HIGH", "MEDIUM", "LOW"]
-    assert sum(level["customers"] for level in told["levels"]) == 1400
-    assert sum(level["groups"] for level in told["levels"]) <= 20
-    widths = [level["mean_width"] for level in told["levels"]]
-    assert min(widths) < told["mean_width"] < max(widths)
-    assert 0.02 < told["mean_width"] < 0.15
 
 
 def test_bounds_of_another_market_are_found_out() -> None:
     odds, labels = drawn(5000, 0)
     _, outcomes = drawn(1400, 1)
     shifted = probabilities(drawn(1400, 1)[0] + 1.0)
-    told = sureness(outcomes, shifted, fit_band(odds, labels, 0.9), POLICY)
-    assert told["consistent"] < told["groups"] / 3
+    groups = score_groups(outcomes, shifted, fit_band(odds, labels, 0.9))
+    assert sum(group.agrees for group in groups) < len(groups) / 3
 
 
 def test_few_customers_make_few_groups() -> None:
@@ -87,5 +71,3 @@ def test_few_customers_make_few_groups() -> None:
     groups = score_groups(labels, probabilities(odds), band)
     assert [len(group.rows) for group in groups] == [30, 30]
     assert groups[0].probability < groups[1].probability
-    none = sureness(labels, np.full(60, 0.1), band, POLICY)
-    assert [level["mean_width"] is None for level in none["levels"]] == [True, True, False]

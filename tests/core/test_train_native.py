@@ -15,21 +15,7 @@ from churn_core.train.candidates import NOT_STARTED, Deadline
 from churn_core.train.models import MODELS
 from churn_core.train.trainers import native
 from churn_core.train.trainers.native import NativeTrainer
-from tests.support.training import training_data
-
-
-class Watched:
-    """Progress that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.steps: list[str] = []
-
-    def start(self, total: int, what: str) -> None:
-        self.total = total
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
+from tests.support.training import Watched, training_data
 
 
 def train(progress: Watched | None = None, **settings: Any) -> TrainedModel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,28 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from churn_core.errors import ParamsError, TrainingError
+from churn_core.errors import DataError, ParamsError, TrainingError
 from churn_core.params import TrainParams
 from churn_core.protocols import TrainedModel, TrainingData
 from churn_core.train.candidates import Scores, cross_validate
 from churn_core.train.trainers import pycaret
 from churn_core.train.trainers.native import NativeTrainer
 from churn_core.train.trainers.pycaret import PyCaret, PyCaretTrainer
-from tests.support.training import training_data
+from tests.support.training import Watched, training_data
 
 MODELS = ("lr", "lightgbm", "dt", "xgboost")
-
-
-class Watched:
-    def __init__(self) -> None:
-        self.total = 0
-        self.steps: list[str] = []
-
-    def start(self, total: int, what: str) -> None:
-        self.total = total
-
-    def step(self, what: str) -> None:
-        self.steps.append(what)
 
 
 @dataclass
@@ -79,7 +69,8 @@ class Run:
 def listen(data: TrainingData, **settings: Any) -> list[dict[str, Any]]:
     """All that PyCaret tells when every model that could be fitted is to be tuned."""
     events: list[dict[str, Any]] = []
-    with PyCaret(data, TrainParams(**settings)) as worker:
+    with PyCaret() as worker:
+        worker.ask(data, TrainParams(**settings))
         for event in worker:
             events.append(event)
             if event["event"] == "choose":
@@ -178,6 +169,25 @@ def test_the_last_words_of_a_worker_that_dies_are_told(monkeypatch: pytest.Monke
     monkeypatch.setattr(pycaret, "_WORKER", "churn_core.train.trainers.no_such_worker")
     with pytest.raises(TrainingError, match=r"PyCaret stopped before it was done: .*no_such_worker"):
         train(models=("lr",))
+
+
+def test_pycaret_that_was_started_early_is_used_once_and_ends_with_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[subprocess.Popen[str]] = []
+
+    class Popen(subprocess.Popen[str]):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings)
+            started.append(self)
+
+    monkeypatch.setattr(pycaret.subprocess, "Popen", Popen)
+    with pytest.raises(DataError, match="nothing was prepared"), PyCaretTrainer():
+        raise DataError("nothing was prepared")
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
+    with PyCaretTrainer() as trainer:
+        trainer.train(training_data(400), TrainParams(models=("lr",), tune=0), Watched())
+    assert [process.returncode for process in started[1:]] == [0]
 
 
 def test_without_pycaret_another_trainer_is_suggested(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from churn_core.train.folds import stratified_folds
 from churn_core.train.models import MODELS
 from tests.support.projects import Project, write_csv
 
-__all__ = ["INSTALLED", "matrix_of", "prepared_project", "training_data"]
+__all__ = ["INSTALLED", "Watched", "matrix_of", "prepared_project", "training_data"]
 
 # All of them but in the environment without PyCaret, which lacks two libraries.
 INSTALLED = tuple(name for name, spec in MODELS.items() if find_spec(spec.package))
@@ -53,3 +53,17 @@ def prepared_project(root: Path, rows: int = 700, seed: int = 0) -> Project:
     project = Project(root, train=train)
     project.prepare()
     return project
+
+
+class Watched:
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.steps: list[str] = []
+
+    def start(self, total: int, what: str) -> None:
+        self.total = total
+
+    def step(self, what: str) -> None:
+        self.steps.append(what)

@@ -9,21 +9,18 @@ faces the other add up as squares. Where intervals hold as often as they say, so
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from churn_core.bundle import DecisionPolicy
 from churn_core.bundle.band import BandReader, ProbabilityBand
 from churn_core.train.blend import probabilities as sigmoid
 from churn_core.train.blend import to_log_odds
-from churn_core.train.evaluation.groups import risk_groups, wilson
+from churn_core.train.evaluation.groups import wilson
 
-__all__ = ["GROUPS", "ScoreGroup", "agrees", "score_groups", "sureness"]
+__all__ = ["GROUPS", "ScoreGroup", "agrees", "score_groups"]
 
 Floats = NDArray[np.float64]
 
@@ -84,30 +81,3 @@ def agrees(bounds: tuple[float, float], found: tuple[float, float, float]) -> bo
     if rate > centre:
         return (rate - centre) ** 2 <= (rate - below) ** 2 + (high - centre) ** 2
     return (rate - centre) ** 2 <= (above - rate) ** 2 + (centre - low) ** 2
-
-
-def sureness(
-    labels: NDArray[np.int64], probabilities: Floats, band: ProbabilityBand, policy: DecisionPolicy
-) -> dict[str, Any]:
-    """How wide intervals are, and how many groups of customers bear them out.
-
-    Returns:
-        `coverage`, `mean_width`, `groups` and how many are `consistent`; under `levels` the same for
-        customers of HIGH, MEDIUM and LOW risk, where a group counts where most of it belongs.
-    """
-    groups = score_groups(labels, probabilities, band)
-    low, high = BandReader(band)(probabilities)
-    levels: list[dict[str, Any]] = []
-    for level in risk_groups(probabilities, policy):
-        own = [group for group in groups if 2 * level.members[group.rows].sum() > len(group.rows)]
-        levels.append({"risk": level.name, **_summary((high - low)[level.members], own)})
-    return {"coverage": band.coverage, **_summary(high - low, groups), "levels": levels}
-
-
-def _summary(widths: Floats, groups: Sequence[ScoreGroup]) -> dict[str, Any]:
-    return {
-        "customers": len(widths),
-        "mean_width": round(float(widths.mean()), 6) if len(widths) else None,
-        "groups": len(groups),
-        "consistent": sum(group.agrees for group in groups),
-    }

@@ -1,33 +1,32 @@
 """PyCaret's own process: `python -m churn_core.train.trainers.pycaret_worker`.
 
-Reads `data.npz` and `request.json` from the current folder, compares and tunes, and writes one
-JSON object a line to standard output. After `{"event": "choose"}` it waits for a line on standard
-input: the names of the models to tune. Everything else that is printed goes to standard error.
+Imports PyCaret, and waits for a line on standard input: a request. Then it reads `data.npz` from the
+current folder, compares and tunes, and writes one JSON object a line to standard output. After
+`{"event": "choose"}` it waits for another line: the names of the models to tune. Everything else that
+is printed goes to standard error.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import brier_score_loss, log_loss
-from sklearn.model_selection import PredefinedSplit
 
 from churn_core.params import TrainParams
 from churn_core.train.candidates import NOT_STARTED, WORTHWHILE, Deadline
 from churn_core.train.models import MODELS
-from churn_core.train.scaling import PowerOfTwoScaler
+from churn_core.train.trainers.pycaret_setup import set_up
 
 __all__ = ["main"]
 
-_LABEL = "label"
 _METRICS = {
     "roc_auc": "AUC",
     "log_loss": "Log Loss",
@@ -47,9 +46,10 @@ def main() -> None:
     def tell(event: str, **content: Any) -> None:
         channel.write(json.dumps({"event": event, **content}) + "\n")
 
-    request = TrainParams.model_validate_json(Path("request.json").read_bytes())
+    pycaret = _imported()
+    request = TrainParams.model_validate_json(sys.stdin.readline())
     deadline = Deadline(request.budget_seconds)
-    experiment = _experiment(request.seed)
+    experiment = _experiment(pycaret, request.seed)
     compared = _compare(experiment, request, deadline, tell)
     tell("choose")
     for name in json.loads(sys.stdin.readline()):
@@ -64,11 +64,21 @@ def main() -> None:
     tell("done")
 
 
-def _experiment(seed: int) -> Any:
-    """PyCaret, set up with our folds and our scaler, and nothing of its own preparation."""
-    from pycaret.classification import ClassificationExperiment
+def _imported() -> Any:
+    """PyCaret's module; it takes seconds, and is not to cost more of them than it must."""
+    sys.modules["mlflow"] = None  # type: ignore[assignment] - it would log with it, which nobody asks for
+    gc.disable()
+    import pycaret.classification as module
 
-    class Experiment(ClassificationExperiment):
+    gc.freeze()  # PyCaret collects garbage after every model, and would look through all modules each time
+    gc.enable()
+    return module
+
+
+def _experiment(pycaret: Any, seed: int) -> Any:
+    """PyCaret with the data, its folds, and the metrics that we compare by."""
+
+    class Experiment(pycaret.ClassificationExperiment):
         """Keeps the fold scores that PyCaret shows and throws away."""
 
         shown: pd.DataFrame
@@ -78,26 +88,8 @@ def _experiment(seed: int) -> Any:
             return self.shown
 
     data = np.load("data.npz")
-    frame = pd.DataFrame(data["matrix"], columns=[f"f{i}" for i in range(data["matrix"].shape[1])])
-    frame[_LABEL] = data["labels"]
     experiment = Experiment()
-    experiment.setup(
-        data=frame,
-        target=_LABEL,
-        # PyCaret wants rows to test on, or splits some off: these are training rows, and tell nothing.
-        test_data=frame[data["fold"] == 0],
-        index=False,
-        preprocess=False,
-        custom_pipeline=[("scale", PowerOfTwoScaler())],
-        fold_strategy=PredefinedSplit(data["fold"]),
-        session_id=seed,
-        n_jobs=1,
-        memory=False,
-        html=False,
-        verbose=False,
-        system_log=False,
-        log_experiment=False,
-    )
+    set_up(experiment, data["matrix"], data["labels"], data["fold"], seed)
     losses = {"log_loss": log_loss, "brier": brier_score_loss}
     for name, function in losses.items():
         experiment.add_metric(name, _METRICS[name], function, target="pred_proba", greater_is_better=False)
