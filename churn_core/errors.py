@@ -13,6 +13,7 @@ ChurnError
 │   └── ExportError    a fitted model has no exact ONNX form
 ├── GateRefused        promotion or deployment without a passing verdict
 ├── RegistryError      the model registry has not what was asked of it
+│   └── NoSuchVersion  it answers, and has no such version
 └── StageError         a pipeline step did not finish
 ```
 
@@ -37,6 +38,7 @@ __all__ = [
     "FeatureError",
     "GateRefused",
     "InvalidCustomer",
+    "NoSuchVersion",
     "ParamsError",
     "PluginError",
     "RegistryError",
@@ -99,6 +101,10 @@ class GateRefused(ChurnError):
 
 class RegistryError(ChurnError):
     """The model registry does not hold what was asked of it, or cannot be reached."""
+
+
+class NoSuchVersion(RegistryError):
+    """The registry answers, and has no such version."""
 
 
 class StageError(ChurnError):

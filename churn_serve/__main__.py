@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import churn_core
 from churn_core.errors import ChurnError
 from churn_serve.errors import SettingsError
 from churn_serve.server import run
 from churn_serve.settings import Settings
+from churn_serve.source import open_model
 
 __all__ = ["main"]
 
@@ -25,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise SettingsError("name the bundle to serve with --bundle or CHURN_BUNDLE")
         if options.workers:
             settings = settings.model_copy(update={"workers": options.workers})
-        run(churn_core.load(bundle), options.host, options.port, settings, on_start=_announce)
+        opened = open_model(bundle, settings)
+        if opened.problem:
+            print(f"note: {opened.problem}; {opened.source.note}", file=sys.stderr)  # noqa: T201
+        run(opened.scorer, options.host, options.port, settings, on_start=_announce, source=opened.source)
     except ChurnError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1

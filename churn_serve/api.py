@@ -7,6 +7,7 @@ before a request gets here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, FastAPI, Header, Query, Request, Response, Security
@@ -35,6 +36,7 @@ from churn_serve.metrics import CONTENT_TYPE, Metrics
 from churn_serve.pages import documented_api
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
+from churn_serve.source import Source
 
 __all__ = ["build_api"]
 
@@ -99,13 +101,16 @@ Timeout = Annotated[
 
 
 class Ready(BaseModel):
-    """The service answers, and with which model."""
+    """The service answers, with which model, and from which copy of it."""
 
     status: str
     model: ModelRef
+    source: str = Field(description="baked, registry, last-known-good or given", examples=["registry"])
+    since: str = Field(description="When this copy was fetched, or read", examples=["2026-01-31T08:00:00Z"])
+    note: str = Field(description="Why this copy answers")
 
 
-def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> FastAPI:
+def build_api(scorer: Scorer | None, source: Source, settings: Settings, metrics: Metrics) -> FastAPI:
     """The FastAPI application for one bundle, or for none yet."""
     guarded = bool(settings.api_key_hashes)
     api = documented_api(
@@ -116,10 +121,10 @@ def build_api(scorer: Scorer | None, settings: Settings, metrics: Metrics) -> Fa
         generate_unique_id_function=_operation,
     )
     key: dict[str, Any] = {"responses": _problems(_KEY_PROBLEMS), **_KEY} if guarded else {}
-    _add_health(api, scorer)
+    _add_health(api, scorer, source)
     _add_metrics(api, scorer, metrics, key)
     if scorer:
-        _add_information(api, scorer, key)
+        _add_information(api, scorer, source, key)
         _document_predictions(api, scorer, settings)
     for kind in (HTTPException, Refusal, Exception):
         api.add_exception_handler(kind, _problem)
@@ -135,7 +140,7 @@ def _operation(route: APIRoute) -> str:
     return route.name
 
 
-def _add_health(api: FastAPI, scorer: Scorer | None) -> None:
+def _add_health(api: FastAPI, scorer: Scorer | None, source: Source) -> None:
     @api.get("/health/live", tags=["health"])
     async def live() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
         """The process answers."""
@@ -145,9 +150,9 @@ def _add_health(api: FastAPI, scorer: Scorer | None) -> None:
     async def ready() -> Ready:  # pyright: ignore[reportUnusedFunction]
         """A verified bundle answers."""
         if scorer is None:
-            raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
+            raise Refusal(503, source.note, headers=[(b"retry-after", b"1")])
         scorer.predict(scorer.bundle.schema_spec.example(), explain=False)
-        return Ready(status="ready", model=scorer.model)
+        return Ready(status="ready", model=scorer.model, **asdict(source))
 
 
 def _add_metrics(api: FastAPI, scorer: Scorer | None, metrics: Metrics, key: Mapping[str, Any]) -> None:
@@ -157,8 +162,9 @@ def _add_metrics(api: FastAPI, scorer: Scorer | None, metrics: Metrics, key: Map
         return Response(metrics.render(scorer.model if scorer else None), media_type=CONTENT_TYPE)
 
 
-def _add_information(api: FastAPI, scorer: Scorer, key: Mapping[str, Any]) -> None:
-    model, schema = _model_info(scorer.bundle, scorer.model), SchemaInfo.of(scorer.bundle.schema_spec)
+def _add_information(api: FastAPI, scorer: Scorer, source: Source, key: Mapping[str, Any]) -> None:
+    model = _model_info(scorer.bundle, scorer.model, source)
+    schema = SchemaInfo.of(scorer.bundle.schema_spec)
 
     @api.get("/model", tags=["information"], **key)
     async def describe_model() -> ModelInfo:  # pyright: ignore[reportUnusedFunction]
@@ -210,10 +216,11 @@ def _problems(descriptions: Mapping[int, str]) -> Responses:
     return {status: {"model": Problem, "description": text} for status, text in sorted(descriptions.items())}
 
 
-def _model_info(bundle: Manifest, model: ModelRef) -> ModelInfo:
+def _model_info(bundle: Manifest, model: ModelRef, source: Source) -> ModelInfo:
     return ModelInfo.model_validate(
         {
             **model.model_dump(),
+            "source": source.source,
             "schema_name": bundle.schema_spec.name,
             "schema_version": bundle.schema_spec.version,
             "schema_fingerprint": bundle.schema_fingerprint,

@@ -7,6 +7,7 @@ from churn_core.protocols import Sink
 from churn_serve.logs import Log
 from churn_serve.service import Service
 from churn_serve.settings import Settings
+from churn_serve.source import GIVEN, Source
 
 __all__ = ["create_app"]
 
@@ -16,6 +17,7 @@ def create_app(
     settings: Settings | None = None,
     sink: Sink | None = None,
     log: Log | None = None,
+    source: Source = GIVEN,
 ) -> Service:
     """A service as an ASGI application.
 
@@ -25,8 +27,9 @@ def create_app(
         settings: How it behaves; the defaults ask for no key.
         sink: Receives what was answered, for monitoring.
         log: Where a line for each request goes; nowhere by default.
+        source: Where the bundle is from.
     """
     service = Service(settings or Settings(), sink, log)
     if scorer:
-        service.use(scorer)
+        service.use(scorer, source)
     return service

@@ -6,6 +6,7 @@ ChurnError
     ├── SettingsError   an environment variable is wrong
     ├── Unprotected     it would answer the network without asking who calls
     ├── AddressError    it cannot listen where it was told to
+    ├── UnknownEvent    Lambda was invoked with something that is no HTTP request
     ├── Unfinished      it had to stop before all was answered
     └── Refusal         one request is answered by a problem document
 ```
@@ -18,7 +19,15 @@ from collections.abc import Sequence
 from churn_core.errors import ChurnError
 from churn_core.schemas.wire import ProblemField
 
-__all__ = ["AddressError", "Refusal", "ServeError", "SettingsError", "Unfinished", "Unprotected"]
+__all__ = [
+    "AddressError",
+    "Refusal",
+    "ServeError",
+    "SettingsError",
+    "Unfinished",
+    "UnknownEvent",
+    "Unprotected",
+]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -37,6 +46,10 @@ class Unprotected(ServeError):
 
 class AddressError(ServeError):
     """The service cannot listen where it was told to."""
+
+
+class UnknownEvent(ServeError):
+    """Lambda was invoked with something that is no HTTP request."""
 
 
 class Unfinished(ServeError):

@@ -12,9 +12,11 @@ from churn_core.bundle import Scorer
 from churn_core.protocols import Sink
 from churn_serve.app import create_app
 from churn_serve.auth import require_protection
+from churn_serve.emf import metrics_for
 from churn_serve.errors import AddressError, ServeError
 from churn_serve.logs import Log
 from churn_serve.settings import Settings
+from churn_serve.source import GIVEN, Source
 from churn_serve.supervisor import supervise
 
 __all__ = ["listen", "run"]
@@ -27,12 +29,14 @@ def run(
     settings: Settings | None = None,
     sink: Sink | None = None,
     on_start: Callable[[str], None] | None = None,
+    source: Source = GIVEN,
 ) -> None:
     """Serve until the process is told to stop, by SIGTERM or Ctrl-C.
 
     Args:
         port: 0 for any free one.
         on_start: Called with the service's URL once connections are accepted.
+        source: Where the bundle is from.
 
     Raises:
         Unprotected: Others could call without a key, and `CHURN_AUTH` does not allow it.
@@ -45,9 +49,9 @@ def run(
         from churn_serve.worker import answer
     except ModuleNotFoundError:
         raise ServeError("serving needs uvicorn and httptools: pip install 'churn-serve[server]'") from None
-    log = Log(sys.stderr)
+    log = Log(sys.stderr, metrics_for(settings))
     with listen(host, port) as listener:
-        app = create_app(scorer, settings, sink, log)
+        app = create_app(scorer, settings, sink, log, source)
         app.warm()
         if on_start:
             on_start(url(host, listener.getsockname()[1]))

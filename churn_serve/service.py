@@ -6,6 +6,7 @@ FastAPI (`churn_serve.api`), turns errors into problem documents, and counts and
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from churn_serve.predict import Predict, PredictBatch, Work
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.record import Recorder
 from churn_serve.settings import Settings
+from churn_serve.source import GIVEN, NOTHING, Source
 
 __all__ = ["Service"]
 
@@ -42,6 +44,7 @@ _ROUTES = frozenset({"/predict", "/predict/batch", "/model", "/schema"}) | _MODE
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _CLIENT_LEFT = 499
+_RETRY = ((b"retry-after", b"1"),)
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Live:
     """All that depends on the bundle in use; replaced as a whole when the bundle changes."""
 
     scorer: Scorer | None
+    source: Source
     api: Callable[[], AsgiApp]
     endpoints: Mapping[tuple[str, str], Endpoint] = field(default_factory=dict[tuple[str, str], Endpoint])
 
@@ -80,13 +84,17 @@ class Service:
             for path, most in (("/predict", settings.max_requests), ("/predict/batch", settings.max_batches))
         }
         self._recorder = Recorder(sink, self._log) if sink else None
-        self._live = Live(None, self._builder(None))
+        self.lack(NOTHING)
 
     @property
     def scorer(self) -> Scorer | None:
         return self._live.scorer
 
-    def use(self, scorer: Scorer) -> None:
+    def lack(self, source: Source) -> None:
+        """Say from the next request on that there is no model, and why."""
+        self._live = Live(None, source, self._builder(None, source))
+
+    def use(self, scorer: Scorer, source: Source = GIVEN) -> None:
         """Answer from `scorer` from the next request on."""
         works = {
             path: Work(scorer, self.settings, gate, self._threads, self._recorder)
@@ -96,7 +104,7 @@ class Service:
             ("POST", "/predict"): Predict(works["/predict"]),
             ("POST", "/predict/batch"): PredictBatch(works["/predict/batch"]),
         }
-        self._live = Live(scorer, self._builder(scorer), endpoints)
+        self._live = Live(scorer, source, self._builder(scorer, source), endpoints)
 
     def warm(self) -> None:
         """Build now what would delay the first request for anything but a prediction."""
@@ -113,7 +121,7 @@ class Service:
 
     async def _http(self, exchange: Exchange) -> None:
         try:
-            await self._answer(exchange)
+            await self._answer_in_time(exchange)
         except Refusal as refusal:
             await _refuse(exchange, refusal)
         except Disconnected:
@@ -128,8 +136,19 @@ class Service:
         finally:
             self._note(exchange)
 
+    async def _answer_in_time(self, exchange: Exchange) -> None:
+        seconds = exchange.scope.get("churn.seconds")
+        if seconds is None:
+            return await self._answer(exchange)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._answer(exchange)
+        except TimeoutError:
+            detail = "The time that this request was given is over; smaller batches take less."
+            raise Refusal(503, detail, headers=_RETRY) from None
+
     async def _answer(self, exchange: Exchange) -> None:
-        path: str = exchange.scope["path"]
+        path = _path(exchange.scope)
         live = self._live
         if self._cors and await self._preflight(exchange):
             return
@@ -139,9 +158,9 @@ class Service:
         if endpoint:
             await endpoint(exchange)
         elif live.scorer is None and path not in _MODEL_FREE:
-            raise Refusal(503, "No model is loaded yet.", headers=[(b"retry-after", b"1")])
+            raise Refusal(503, live.source.note, headers=_RETRY)
         elif self.draining and path == "/health/ready":
-            raise Refusal(503, "The service is about to stop.", headers=[(b"retry-after", b"1")])
+            raise Refusal(503, "The service is about to stop.", headers=_RETRY)
         else:
             scope = {**exchange.scope, "churn.exchange": exchange}
             if exchange.head:  # FastAPI's routes know GET alone; `pass_on` leaves the body out
@@ -161,7 +180,7 @@ class Service:
 
     def _note(self, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
-        path: str = exchange.scope["path"]
+        path = _path(exchange.scope)
         route = path if path in _ROUTES else "other"
         method = exchange.scope["method"] if exchange.scope["method"] in _METHODS else "other"
         self.metrics.observe(method, route, exchange.status, seconds, exchange.rows)
@@ -177,13 +196,19 @@ class Service:
             ids=exchange.customers,
         )
 
-    def _builder(self, scorer: Scorer | None) -> Callable[[], AsgiApp]:
+    def _builder(self, scorer: Scorer | None, source: Source) -> Callable[[], AsgiApp]:
         def build() -> AsgiApp:
             from churn_serve.api import build_api
 
-            return build_api(scorer, self.settings, self.metrics)
+            return build_api(scorer, source, self.settings, self.metrics)
 
         return build
+
+
+def _path(scope: Scope) -> str:
+    """The path below the one at which the service is published."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _is_open(path: str) -> bool:

@@ -38,6 +38,11 @@ _VARIABLES = {
     "wait_seconds": "CHURN_WAIT_SECONDS",
     "head_seconds": "CHURN_HEAD_SECONDS",
     "body_seconds": "CHURN_BODY_SECONDS",
+    "base_path": "CHURN_BASE_PATH",
+    "cache_dir": "CHURN_CACHE_DIR",
+    "fetch_seconds": "CHURN_FETCH_SECONDS",
+    "metrics": "CHURN_METRICS",
+    "metrics_namespace": "CHURN_METRICS_NAMESPACE",
     "idle_seconds": "CHURN_IDLE_SECONDS",
     "drain_seconds": "CHURN_DRAIN_SECONDS",
     "stop_seconds": "CHURN_STOP_SECONDS",
@@ -78,6 +83,13 @@ class Settings(Frozen):
         drain_seconds: How long a service that was told to stop still takes requests, while it says
             that it is not ready.
         stop_seconds: How long requests may then still take.
+        base_path: On Lambda, the path under which a custom domain publishes the service.
+        cache_dir: Where the last good copy of a registry's bundle is kept; empty for `/tmp/churn` on
+            Lambda, and the user's cache elsewhere.
+        fetch_seconds: How long a registry may take to give a bundle; by default 5 on Lambda, which gives
+            a start 10, and 60 elsewhere.
+        metrics: `emf` adds metrics for CloudWatch to the log, `off` does not; `auto` does on Lambda.
+        metrics_namespace: Under which CloudWatch shows them.
     """
 
     bundle: str = ""
@@ -101,6 +113,11 @@ class Settings(Frozen):
     idle_seconds: Seconds = 65.0
     drain_seconds: float = Field(default=0.0, ge=0, le=86_400, allow_inf_nan=False)
     stop_seconds: Seconds = 30.0
+    base_path: Annotated[str, StringConstraints(pattern=r"^(?:/[A-Za-z0-9_.~-]+)*$")] = ""
+    cache_dir: str = ""
+    fetch_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    metrics: Literal["auto", "emf", "off"] = "auto"
+    metrics_namespace: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.#:/-]{1,255}$")] = "Churn"
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> Settings:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from churn_core.errors import BundleError, RegistryError
+from churn_core.errors import BundleError, NoSuchVersion, RegistryError
 
 __all__ = ["default_bundle", "serve"]
 
@@ -30,17 +30,21 @@ def serve(bundle: str, host: str, port: int) -> None:
 
     REF is a folder, models:/name@alias or models:/name/version.
     """
-    import churn_core
     from churn_serve.server import run
+    from churn_serve.settings import Settings
+    from churn_serve.source import open_model
 
-    scorer = churn_core.load(bundle or default_bundle())
-    model = scorer.model
+    settings = Settings.from_environment()
+    opened = open_model(bundle or default_bundle(), settings)
+    if opened.problem:
+        click.echo(f"note: {opened.problem}; {opened.source.note}", err=True)
+    model = opened.scorer.model
     what = f"{model.name}, version {model.version} (bundle {model.digest[:12]})"
 
     def announce(address: str) -> None:
         click.echo(f"serving {what} at {address}; {address}/docs describes it, Ctrl-C stops it")
 
-    run(scorer, host, port, on_start=announce)
+    run(opened.scorer, host, port, settings, on_start=announce, source=opened.source)
 
 
 def default_bundle(root: Path = Path()) -> str:
@@ -55,7 +59,6 @@ def default_bundle(root: Path = Path()) -> str:
     """
     from churn_core.bundle.stores import fetch_bundle
     from churn_core.tracking import tracking
-    from churn_core.tracking.versions import NoSuchVersion
 
     where = tracking(root=root)
     if not where.was_used:

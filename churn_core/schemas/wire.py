@@ -64,6 +64,7 @@ class ModelInfo(ModelRef):
     Attributes:
         members: The models that it averages.
         metrics: Out-of-fold estimates on the training data.
+        source: Which copy of it answers, such as `registry` or `last-known-good`.
     """
 
     schema_name: str
@@ -75,6 +76,7 @@ class ModelInfo(ModelRef):
     dataset: str
     train_rows: int
     metrics: dict[str, Metric]
+    source: str = added("")
 
 
 class SchemaInfo(Answer):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from churn_core.errors import RegistryError
+from churn_core.errors import NoSuchVersion, RegistryError
 from churn_core.tracking.client import connect
 from churn_core.tracking.config import Tracking
 
@@ -22,7 +22,6 @@ __all__ = [
     "CANDIDATE",
     "PRODUCTION",
     "SCHEME",
-    "NoSuchVersion",
     "Reference",
     "Version",
     "find_version",
@@ -34,10 +33,6 @@ __all__ = [
 SCHEME = "models:/"
 PRODUCTION, CANDIDATE = "production", "candidate"
 _REFERENCE = re.compile(r"models:/(?P<model>[^@/]+)(@(?P<alias>[^@/]+)|/(?P<version>\d+))")
-
-
-class NoSuchVersion(RegistryError):
-    """The registry answers, and has no such version."""
 
 
 @dataclass(frozen=True)

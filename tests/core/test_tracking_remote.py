@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.server
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -57,8 +59,23 @@ def test_the_whole_way_works_over_http(far: Project, capfd: pytest.CaptureFixtur
     assert not (far.root / "mlflow.db").exists()
     assert not (far.root / "mlartifacts").exists()
     assert capfd.readouterr().out == ""
+    _a_service_needs_no_mlflow(far, first.digest)
     _bundles_are_fetched_once(far, first.digest)
     _a_bundle_damaged_on_the_server_is_refused(far)
+
+
+def _a_service_needs_no_mlflow(far: Project, digest: str) -> None:
+    code = (
+        "import sys; sys.modules['mlflow'] = None\n"
+        "from churn_serve import Settings\n"
+        "from churn_serve.source import open_model\n"
+        "settings = Settings(cache_dir=sys.argv[1], fetch_seconds=60)\n"
+        f"opened = open_model('models:/{MODEL}@production', settings)\n"
+        "print(opened.scorer.model.version, opened.scorer.model.digest, *opened[1:2])"
+    )
+    command = [sys.executable, "-c", code, str(far.root / "served")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert run.stdout.startswith(f"1 {digest} Source(source='registry'"), run.stdout + run.stderr
 
 
 def _bundles_are_fetched_once(far: Project, digest: str) -> None:

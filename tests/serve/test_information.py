@@ -66,7 +66,14 @@ def test_methods_that_a_route_has_are_named(call: Caller) -> None:
 def test_readiness_names_the_model(call: Caller, scorer: Scorer) -> None:
     assert call("GET", "/health/live").json() == {"status": "alive"}
     ready = call("GET", "/health/ready")
-    assert ready.json() == {"status": "ready", "model": scorer.model.model_dump()}
+    assert ready.json() == {
+        "status": "ready",
+        "model": scorer.model.model_dump(),
+        "source": "given",
+        "since": "",
+        "note": "The program that runs the service chose it.",
+    }
+    assert call("GET", "/model").json()["source"] == "given"
 
 
 def test_not_ready_until_there_is_a_model(scorer: Scorer, customer: dict[str, Any]) -> None:

@@ -40,6 +40,11 @@ def test_every_variable_is_read() -> None:
             "CHURN_IDLE_SECONDS": "4.5",
             "CHURN_DRAIN_SECONDS": "5.5",
             "CHURN_STOP_SECONDS": "6.5",
+            "CHURN_BASE_PATH": "/churn/v1",
+            "CHURN_CACHE_DIR": "/cache",
+            "CHURN_FETCH_SECONDS": "3",
+            "CHURN_METRICS": "emf",
+            "CHURN_METRICS_NAMESPACE": "Team/Churn",
         }
     )
     assert found.model_dump() == {
@@ -64,6 +69,11 @@ def test_every_variable_is_read() -> None:
         "idle_seconds": 4.5,
         "drain_seconds": 5.5,
         "stop_seconds": 6.5,
+        "base_path": "/churn/v1",
+        "cache_dir": "/cache",
+        "fetch_seconds": 3.0,
+        "metrics": "emf",
+        "metrics_namespace": "Team/Churn",
     }
 
 
