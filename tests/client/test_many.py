@@ -36,14 +36,14 @@ class _Slow(FakeChurnService):
         self.most = 0
         self._now = 0
         self._seconds = seconds
-        self._lock = threading.Lock()
+        self._counting = threading.Lock()
 
     def handle(self, request: Request) -> Response:
-        with self._lock:
+        with self._counting:
             self._now += 1
             self.most = max(self.most, self._now)
         threading.Event().wait(self._seconds / (1 + len(self.requests) % 4))
-        with self._lock:
+        with self._counting:
             self._now -= 1
             return super().handle(request)
 

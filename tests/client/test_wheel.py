@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -80,17 +81,22 @@ def test_the_wheel_is_whole_and_its_record_is_true(wheels: dict[str, Path]) -> N
 
 @cache
 def found() -> dict[str, str]:
-    """The Pythons of this machine, by version."""
-    places = {version: _uv("python", "find", "--no-project", "--system", version) for version in PYTHONS}
-    return {
-        version: _itself(place.stdout.strip()) for version, place in places.items() if not place.returncode
-    }
+    """The Pythons of this machine, by version: on the path, or beside the one that runs this."""
+    beside = Path(sys.base_prefix).parent
+    pythons = dict[str, str]()
+    for version in PYTHONS:
+        places = [f"python{version}", *beside.glob(f"*{version}*/bin/python{version}")]
+        if python := next(filter(None, (_itself(str(place)) for place in places)), ""):
+            pythons[version] = python
+    return pythons
 
 
 def _itself(python: str) -> str:
-    """The interpreter, where `python` may be a script that looks for one."""
-    code = "import sys; print(sys.executable)"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    """The interpreter, where `python` may be a script that looks for one; nothing where there is none."""
+    command = [python, "-c", "import sys; print(sys.executable)"]
+    with suppress(FileNotFoundError):
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return ""
 
 
 def _uv(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
