@@ -177,8 +177,11 @@ class Exchange:
             *headers,
             *self.shared,
         ]
-        await self._send({"type": "http.response.start", "status": status, "headers": start})
-        await self._send({"type": "http.response.body", "body": b"" if self.head else body})
+        sent = b"" if self.head else body
+        whole: Callable[[int, Headers, bytes], bool] | None = self.scope.get("churn.whole")
+        if whole is None or not whole(status, start, sent):
+            await self._send({"type": "http.response.start", "status": status, "headers": start})
+            await self._send({"type": "http.response.body", "body": sent})
         self.complete = True
 
     async def pass_on(self, message: Message) -> None:

@@ -2,17 +2,21 @@
 
 uvicorn waits for the head of a request as long as it takes, keeps as much of it as comes, and takes
 any number of connections. Behind a gateway that is the gateway's to prevent; alone it is ours.
+
+It also makes a timer for each answer, and each answer of two messages; here a connection has one
+timer, and an answer that is complete is sent as a whole. Both are a twentieth of a prediction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from churn_serve.errors import Refusal
+from churn_serve.errors import Headers, Refusal
 from churn_serve.joined import JoinedTransport
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
@@ -43,6 +47,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refusal: Refusal | None = None
         self._late: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._answered = 0.0  # when the last answer was complete, on the loop's clock
 
     @property
     def working(self) -> bool:
@@ -57,7 +63,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._late, self._stalled):
+        for timer in (self._late, self._stalled, self._idle):
             if timer:
                 timer.cancel()
         super().connection_lost(exc)
@@ -88,10 +94,50 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refusal = Refusal(429, f"More than {_AHEAD} requests were sent ahead.")
             raise self._refusal
         super().on_headers_complete()
+        if self.cycle and self.cycle.scope is self.scope:
+            self.cycle.scope["churn.whole"] = partial(self._send_whole, self.cycle)  # type: ignore[typeddict-unknown-key]
 
     def on_response_complete(self) -> None:
         self._joined.flush()  # answers to HEAD have no body
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._answered = self.loop.time()
+        if not self._idle:
+            self._idle = self.loop.call_later(self._settings.idle_seconds, self._look_if_idle)
+
+    def _look_if_idle(self) -> None:
+        """Hang up on who has not asked for anything since the last answer, or say when to look again."""
+        self._idle = None
+        if self.working or self._late:  # a request is under way, and has limits of its own
+            return
+        left = self._answered + self._settings.idle_seconds - self.loop.time()
+        if left > 0:
+            self._idle = self.loop.call_later(left, self._look_if_idle)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
+    def _send_whole(self, cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+        """Send an answer that is complete; `False` where that has to wait, as ASGI's `send` does."""
+        if cycle.disconnected or cycle.response_started or self.flow.write_paused:
+            return False
+        lines = [b"%b: %b\r\n" % line for line in (*self.server_state.default_headers, *headers)]
+        if (b"connection", b"close") in headers:
+            cycle.keep_alive = False
+        elif not cycle.keep_alive:
+            lines.append(b"connection: close\r\n")
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        self.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
