@@ -7,8 +7,10 @@ import math
 import os
 import re
 import time
+from binascii import b2a_base64
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping, Sequence
 from functools import lru_cache
+from hashlib import sha256
 from types import coroutine
 from typing import Any, TypeVar
 
@@ -173,6 +175,7 @@ class Exchange:
             (b"content-type", kind),
             (b"content-length", b"%d" % len(body)),
             (b"x-request-id", self.request_id.encode()),
+            (b"content-digest", b"sha-256=:%b:" % b2a_base64(sha256(body).digest(), newline=False)),
             *_SAFE,
             *headers,
             *self.shared,

@@ -25,6 +25,7 @@ class Metrics:
         self._buckets: dict[str, list[int]] = {}
         self._seconds: Counter[str] = Counter()
         self._customers: Counter[str] = Counter()
+        self._turned_away: Counter[int] = Counter()
 
     def observe(self, method: str, route: str, status: int, seconds: float, customers: int) -> None:
         """Count one request; `route` is a known path, never a caller's text."""
@@ -36,6 +37,10 @@ class Metrics:
         self._seconds[route] += seconds  # type: ignore[assignment] # counters add floats as well
         if customers:
             self._customers[route] += customers
+
+    def turn_away(self, status: int) -> None:
+        """Count a connection that was refused before there was a request."""
+        self._turned_away[status] += 1
 
     def render(self, model: ModelRef | None) -> str:
         """All of it as text."""
@@ -51,6 +56,10 @@ class Metrics:
         yield "# TYPE churn_customers_total counter"
         for route, count in sorted(self._customers.items()):
             yield f"churn_customers_total{_labels(route=route)} {count}"
+        yield "# HELP churn_connections_refused_total Connections refused before there was a request."
+        yield "# TYPE churn_connections_refused_total counter"
+        for status, count in sorted(self._turned_away.items()):
+            yield f"churn_connections_refused_total{_labels(status=str(status))} {count}"
 
     def _histogram(self) -> Iterator[str]:
         name = "churn_request_seconds"

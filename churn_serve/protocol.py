@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from churn_serve.errors import Headers, Refusal
 from churn_serve.joined import JoinedTransport
+from churn_serve.metrics import Metrics
 from churn_serve.problems import PROBLEM_JSON, problem_body
 from churn_serve.settings import Settings
 
@@ -38,9 +39,10 @@ class LimitedProtocol(HttpToolsProtocol):
     complete in time. Work on a request stops the clock.
     """
 
-    def __init__(self, settings: Settings, **options: Any) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, **options: Any) -> None:
         super().__init__(**options)
         self._settings = settings
+        self._metrics = metrics
         self._chunk = 0  # bytes that are being read
         self._size = 0  # of this request, as it came
         self._body = 0  # bytes of its body
@@ -191,6 +193,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._refusal = refusal
         if self.transport.is_closing():
             return
+        self._metrics.turn_away(refusal.status)
         if self.pipeline or (self.working and not self.cycle.more_body):
             self.cycle.keep_alive = False
             return

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from churn_core.schemas.rules import Frozen
 from churn_serve.errors import SettingsError
@@ -118,6 +118,13 @@ class Settings(Frozen):
     fetch_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     metrics: Literal["auto", "emf", "off"] = "auto"
     metrics_namespace: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.#:/-]{1,255}$")] = "Churn"
+
+    @field_validator("metrics_namespace")
+    @classmethod
+    def _not_of_aws(cls, namespace: str) -> str:
+        if namespace.startswith("AWS/"):
+            raise ValueError("AWS/ is for AWS's own metrics: CloudWatch would drop these")
+        return namespace
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> Settings:

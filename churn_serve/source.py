@@ -16,7 +16,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from churn_core.bundle import Bundle, Scorer, read_bundle
+from churn_core.bundle import Bundle, Scorer
 from churn_core.bundle.stores import open_bundle
 from churn_core.errors import BundleError, ChurnError, NoSuchVersion, RegistryError
 from churn_serve.settings import Settings
@@ -109,7 +109,7 @@ def _next_best(copies: Copies, error: Exception) -> Opened:
     try:
         if BAKED.is_dir():
             note = f"{why}; this copy came with the service."
-            return Opened(Scorer(read_bundle(BAKED)), Source("baked", _now(), note), "; ".join(problems))
+            return Opened(Scorer(open_bundle(str(BAKED))), Source("baked", _now(), note), "; ".join(problems))
     except ChurnError as spoiled:
         problems.append(str(spoiled))
     raise RegistryError("; ".join([*problems, "there is no good copy to start from"])) from error

@@ -40,7 +40,7 @@ def answer(service: Service, listener: socket.socket, log: Log, supervisor: int 
         logger.handlers, logger.propagate = [ServerLogs(log)], False
     config = uvicorn.Config(
         service,
-        http=cast("Any", functools.partial(LimitedProtocol, settings)),
+        http=cast("Any", functools.partial(LimitedProtocol, settings, service.metrics)),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements" / "serve.txt"
 CHECK = ROOT / "scripts" / "image_check.py"
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "churn_core", "churn_serve")
-MANIFEST = "manifest.json"
+MANIFEST, VERSION = "manifest.json", "version.txt"
 LIMIT_MB = 165.0
 
 # ONNX Runtime declares the first three for its tools, which are pruned; inference imports none of them.
@@ -98,6 +98,8 @@ def build(
     (out / "model").mkdir()
     for name in (MANIFEST, *(file["name"] for file in manifest["files"])):
         shutil.copy(bundle / name, out / "model")
+    if (bundle / VERSION).exists():
+        shutil.copy(bundle / VERSION, out / "model")
     compile_all(out)
     settle(out)
     checked = check(out)

@@ -8,15 +8,29 @@ are worked out by asking the model.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from churn_core.bundle.manifest import FileRef, Manifest
 from churn_core.errors import BundleError
 
-__all__ = ["GRAPH", "MANIFEST", "REASONS", "Bundle", "copy_bundle", "read_bundle", "write_bundle"]
+__all__ = [
+    "GRAPH",
+    "MANIFEST",
+    "REASONS",
+    "VERSION",
+    "Bundle",
+    "copy_bundle",
+    "noted_version",
+    "read_bundle",
+    "write_bundle",
+]
 
 GRAPH, REASONS, MANIFEST = "model.onnx", "reasons.onnx", "manifest.json"
+# Beside a bundle that came from a registry: which version it is there. It is no part of what is digested.
+VERSION = "version.txt"
+_VERSION = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ def write_bundle(folder: Path, manifest: Manifest, graph: bytes, reasons: bytes 
         update={"files": tuple(_ref(name, content) for name, content in files.items())}
     ).sealed()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (MANIFEST, REASONS):
+    for name in (MANIFEST, REASONS, VERSION):
         (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -58,8 +72,21 @@ def write_bundle(folder: Path, manifest: Manifest, graph: bytes, reasons: bytes 
 
 
 def copy_bundle(bundle: Bundle, folder: Path) -> Bundle:
-    """Write a bundle that is in memory, with all that it holds."""
-    return write_bundle(folder, bundle.manifest, bundle.graph, bundle.reasons)
+    """Write a bundle that is in memory, with all that it holds, and its version in a registry."""
+    copy = write_bundle(folder, bundle.manifest, bundle.graph, bundle.reasons)
+    if bundle.version == "local":
+        return copy
+    (folder / VERSION).write_text(bundle.version + "\n", encoding="ascii")
+    return replace(copy, version=bundle.version)
+
+
+def noted_version(folder: Path) -> str:
+    """Which version of a registry a copied bundle is; `local` where nothing says so."""
+    try:
+        version = (folder / VERSION).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return "local"
+    return version if _VERSION.fullmatch(version) else "local"
 
 
 def read_bundle(folder: Path, version: str = "local") -> Bundle:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from churn_core import registry
-from churn_core.bundle.io import Bundle, read_bundle
+from churn_core.bundle.io import Bundle, noted_version, read_bundle
 from churn_core.bundle.scorer import Scorer
 from churn_core.errors import BundleError
 from churn_core.protocols import Store
@@ -23,7 +23,7 @@ class FileStore:
         folder = Path(ref)
         if not folder.is_dir():
             raise BundleError(f"there is no bundle folder {ref!r}")
-        return folder, "local"
+        return folder, noted_version(folder)
 
 
 def fetch_bundle(ref: str) -> tuple[Path, str]:

@@ -25,7 +25,8 @@ _CANDIDATE = Path("models/candidate")
     "--host", default="127.0.0.1", show_default=True, help="Other machines need 0.0.0.0 and API keys."
 )
 @click.option("--port", type=int, default=8000, show_default=True, help="0 takes any free port.")
-def serve(bundle: str, host: str, port: int) -> None:
+@click.option("--workers", type=click.IntRange(1), help="Processes; default: CHURN_WORKERS, or 1.")
+def serve(bundle: str, host: str, port: int, workers: int | None) -> None:
     """Serve a bundle over HTTP.
 
     REF is a folder, models:/name@alias or models:/name/version.
@@ -35,6 +36,8 @@ def serve(bundle: str, host: str, port: int) -> None:
     from churn_serve.source import open_model
 
     settings = Settings.from_environment()
+    if workers:
+        settings = settings.model_copy(update={"workers": workers})
     opened = open_model(bundle or default_bundle(), settings)
     if opened.problem:
         click.echo(f"note: {opened.problem}; {opened.source.note}", err=True)

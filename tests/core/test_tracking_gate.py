@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from churn_core import load
 from churn_core.errors import BundleError, DataError, RegistryError
 from churn_core.gate import read_verdict
 from churn_core.tracking import MlflowStore, gate_candidate, history, promote, register, tracking
@@ -242,6 +243,9 @@ def test_a_bundle_is_exported_and_verified(root: Path) -> None:
     for name in ("model.onnx", "manifest.json"):
         assert (root / "copy" / name).read_bytes() == (root / "models/candidate" / name).read_bytes()
     assert digest in run("bundle", "verify", "copy")
+    assert load("copy").model.version == "1"
+    (root / "copy/version.txt").write_text("not a version")
+    assert load("copy").model.version == "local"
     assert json.loads(run("bundle", "show", "copy", "--json"))["digest"] == digest
     again = run_churn("bundle", "export", "copy", "--out", "copy")
     assert again.exit_code == 1

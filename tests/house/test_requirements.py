@@ -6,7 +6,7 @@ import importlib.metadata
 import re
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,19 +23,23 @@ class Pin(NamedTuple):
 
 
 class Purpose(NamedTuple):
-    """What a file of pins has to satisfy: extras of churn-core, further projects, groups, Pythons."""
+    """What a file of pins has to satisfy: extras of churn-core and of further projects, groups, Pythons."""
 
     extras: Sequence[str]
-    projects: Sequence[str]
+    projects: Mapping[str, Sequence[str]]
     groups: Sequence[str]
     pythons: Sequence[str]
 
 
+_CLIENT = {"churn_client": ["aws", "otel"]}
+_SERVER = {"churn_serve": ["server"]}
 PURPOSES = {
-    "client": Purpose((), ["churn_client"], (), ["3.11", "3.12", "3.13"]),
-    "serve": Purpose(["runtime"], ["churn_serve"], (), ["3.11", "3.12", "3.13"]),
-    "native": Purpose(["native"], ["churn_serve", "churn_client"], ["test"], ["3.11", "3.12", "3.13"]),
-    "train-3.11": Purpose(["train", "spark"], ["churn_serve", "churn_client"], ["dev"], ["3.11"]),
+    "client": Purpose((), _CLIENT, (), ["3.11", "3.12", "3.13"]),
+    "serve": Purpose(["runtime"], _SERVER, (), ["3.11", "3.12", "3.13"]),
+    "native": Purpose(["native"], _SERVER | _CLIENT, ["test"], ["3.11", "3.12", "3.13"]),
+    "train-3.11": Purpose(
+        ["train", "spark"], {"churn_serve": ["server", "deploy"], **_CLIENT}, ["dev"], ["3.11"]
+    ),
 }
 PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)(?: ; (?P<marker>.+))?")
 
@@ -75,10 +79,10 @@ def direct(root: Path, purpose: Purpose) -> Iterator[Requirement]:
     yield from map(Requirement, core["project"]["dependencies"])
     for extra in purpose.extras:
         yield from _of_extra(core, extra)
-    for folder in purpose.projects:
+    for folder, extras in purpose.projects.items():
         content = project(root, folder)["project"]
-        extras = content.get("optional-dependencies", {}).values()
-        yield from map(Requirement, [*content["dependencies"], *(line for lines in extras for line in lines)])
+        optional = [line for extra in extras for line in content["optional-dependencies"][extra]]
+        yield from map(Requirement, [*content["dependencies"], *optional])
     for group in purpose.groups:
         yield from _of_group(core, group)
 

@@ -117,6 +117,12 @@ def test_too_many_requests_sent_ahead_end_the_connection(service: Running) -> No
     assert httpx.get(f"{service.url}/health/live").status_code == 200
 
 
+def test_refused_connections_are_counted(service: Running) -> None:
+    assert status(talk(service.port, b"nonsense\r\n\r\n")) == 400
+    counted = httpx.get(f"{service.url}/metrics").text
+    assert 'churn_connections_refused_total{status="400"}' in counted
+
+
 def test_what_comes_before_nonsense_is_answered(service: Running) -> None:
     answer = talk(service.port, GET + b"\r\n\x00nonsense\r\n\r\n")
     assert answer.count(b"HTTP/1.1 ") == 1

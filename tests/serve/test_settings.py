@@ -89,6 +89,7 @@ def test_every_variable_is_read() -> None:
         ({"CHURN_STOP_SECONDS": "0"}, "CHURN_STOP_SECONDS"),
         ({"CHURN_DRAIN_SECONDS": "-1"}, "CHURN_DRAIN_SECONDS"),
         ({"CHURN_WORKERS": "0"}, "CHURN_WORKERS"),
+        ({"CHURN_METRICS_NAMESPACE": "AWS/Lambda"}, "CHURN_METRICS_NAMESPACE: AWS/ is for AWS's own"),
         ({"CHURN_CORS_ORIGINS": "*"}, "CHURN_CORS_ORIGINS: entry 1 is not an origin"),
         ({"CHURN_CORS_ORIGINS": "https://a.example https://b.example/"}, "CHURN_CORS_ORIGINS: entry 2"),
         ({"CHURN_API_KEY_HASHES": f"{HASH}:root"}, "CHURN_API_KEY_HASHES: entry 1 is not a SHA-256"),
