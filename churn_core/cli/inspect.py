@@ -83,8 +83,12 @@ def _print_plugins(found: Iterable[registry.PluginInfo], states: Iterable[str | 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 @click.option("--root", type=Path, default=Path(), metavar="DIR", help="The project's folder.")
-def doctor(as_json: bool, root: Path) -> None:
+@click.option("--deploy", is_flag=True, help="Say which settings of a deploy are missing.")
+def doctor(as_json: bool, root: Path, deploy: bool) -> None:
     """Check this installation, and say what to do about what is missing."""
+    if deploy:
+        _deploy(as_json)
+        return
     from churn_core.doctor import examine
 
     findings = examine(root)
@@ -97,4 +101,18 @@ def doctor(as_json: bool, root: Path) -> None:
             if finding.advice:
                 click.echo(f"{'':18}-> {finding.advice}")
     if not healthy:
+        raise SystemExit(1)
+
+
+def _deploy(as_json: bool) -> None:
+    from churn_core.delivery import missing
+
+    lacking = [str(setting) for setting in missing()]
+    if as_json:
+        click.echo(json.dumps({"healthy": not lacking, "missing": lacking}))
+    else:
+        for line in lacking:
+            click.echo(f"missing: {line}", err=True)
+        click.echo("a deploy has all its settings" if not lacking else "docs/delivery.md says where they go")
+    if lacking:
         raise SystemExit(1)

@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rollback": ("registry", "Put the previous production model back."),
     "history": ("registry", "Say what was in production, and when."),
     "check-model": ("registry", "Check that a valid production model exists."),
+    "cache": ("delivery", "Bring data and results from DVC's remote, or send them."),
+    "summary": ("delivery", "Sum the last training up in Markdown."),
     "bundle": ("bundle", "Export, verify or show a bundle."),
     "policy": ("policy", "Show or change how a bundle decides."),
     "predict": ("predict", "Predict a few customers from a file."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from churn_core.errors import RegistryError
 from churn_core.tracking.config import Tracking
+from churn_core.tracking.dagshub import dagshub
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,11 +48,19 @@ def connect(where: Tracking, *, create: bool = False) -> Iterator[MlflowClient]:
     # Stays set: MLflow's reporting thread outlives this block.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     _check_address(where, create)
-    with _environment(_MANNERS):
+    with _environment(_MANNERS | _login(where)):
         client_class = _client_class()
         with _quiet(), _translated(where):
             _check_database(where)
             yield client_class(where.uri)
+
+
+def _login(where: Tracking) -> dict[str, str]:
+    """What MLflow asks for on DagsHub."""
+    found = dagshub()
+    if found is None or where.uri != found.mlflow:
+        return {}
+    return {"MLFLOW_TRACKING_USERNAME": found.user, "MLFLOW_TRACKING_PASSWORD": found.token}
 
 
 def _client_class() -> type[MlflowClient]:

@@ -1,7 +1,8 @@
 """Where runs and models are kept.
 
-`MLFLOW_TRACKING_URI` wins, then `mlflow.tracking_uri` of `params.yaml`; without either it is
-`mlflow.db` in the project's folder, with artifacts in `mlartifacts/` beside it.
+`MLFLOW_TRACKING_URI` wins, then the repository on DagsHub that `DAGSHUB_USER` and `DAGSHUB_TOKEN` belong to,
+then `mlflow.tracking_uri` of `params.yaml`; without any of them it is `mlflow.db` in the project's folder,
+with artifacts in `mlartifacts/` beside it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from churn_core.params import MlflowParams, Params, read_params
+from churn_core.tracking.dagshub import dagshub
 
 __all__ = ["Tracking", "tracking"]
 
@@ -70,11 +72,17 @@ def tracking(params: Params | MlflowParams | None = None, root: Path = Path()) -
 
     Raises:
         ParamsError: `params.yaml` is wrong.
+        RegistryError: There is a token for DagsHub, but no user or repository.
     """
     chosen = params.mlflow if isinstance(params, Params) else params or _params(root)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or chosen.tracking_uri
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or _dagshub() or chosen.tracking_uri
     place = _absolute(uri or f"{_SQLITE}mlflow.db", root.resolve())
     return Tracking(place, root.resolve(), chosen.experiment, chosen.model, configured=bool(uri))
+
+
+def _dagshub() -> str:
+    found = dagshub()
+    return found.mlflow if found else ""
 
 
 def _params(root: Path) -> MlflowParams:
