@@ -15,7 +15,10 @@ API = churn_core $(addprefix churn_core.,errors params protocols registry schema
 	train tracking testing) churn_serve churn_client
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test serve bench lint docs clean constraints
+.PHONY: help setup run test portable serve bench lint audit docs clean constraints
+
+# Tests of everything but PyCaret, in an environment of its own.
+PORTABLE = tests/serve tests/client tests/contract tests/property tests/core
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | tr '@' '\t' | expand -t 20
@@ -29,6 +32,12 @@ run: setup ## data to promoted model to one answered prediction
 test: setup ## all tests
 	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+portable: ## tests without PyCaret in .venv-portable (CHURN_PYTHON names a Python 3.11 to 3.13)
+	$(or $(CHURN_PYTHON),python3) -m venv .venv-portable
+	.venv-portable/bin/pip install --quiet --disable-pip-version-check -r requirements/native.txt
+	.venv-portable/bin/pip install --quiet --disable-pip-version-check --no-deps --force-reinstall .
+	.venv-portable/bin/python -m pytest -n 2 --dist loadfile -m "not heavy" $(PORTABLE) $(ARGS)
+
 serve: setup ## the service with the production model
 	@.venv/bin/churn serve $(ARGS)
 
@@ -40,6 +49,14 @@ lint: setup ## style, types, import contracts
 	.venv/bin/ruff format --check
 	.venv/bin/pyright
 	.venv/bin/lint-imports --no-logo
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/actionlint .github/workflows/*.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/zizmor --offline --quiet .github/workflows
+
+audit: setup ## known vulnerabilities and licences of what is shipped (asks public databases)
+	.venv/bin/python scripts/licences.py
+	.venv/bin/pip-audit --strict --disable-pip --no-deps -r requirements/serve.txt -r requirements/client.txt
 
 docs: setup ## check the pages, build the API reference into build/docs
 	.venv/bin/python scripts/check_docs.py

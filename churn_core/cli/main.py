@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("policy", "Show or change how a bundle decides."),
     "predict": ("predict", "Predict a few customers from a file."),
     "target": ("target", "Choose whom to call, and write the list."),
+    "image": ("image", "Build, push and scan the image of a bundle."),
     "serve": ("serve", "Serve a bundle over HTTP."),
     "schema": ("inspect", "Show a customer schema."),
     "plugins": ("inspect", "List installed plugins."),
