@@ -16,6 +16,7 @@ from tests.support.tracking import Project
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with all tables and nothing in them; making one takes seconds."""
+    pytest.importorskip("mlflow", reason="MLflow is not part of this environment")
     where = tracking(root=tmp_path_factory.mktemp("registry"))
     with connect(where, create=True) as client:
         client.search_registered_models()
