@@ -146,6 +146,12 @@ class Settings(Frozen):
         except ValidationError as error:
             raise SettingsError(_sentence(error)) from None
 
+    @staticmethod
+    def variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """The variables that are set, for a service elsewhere, which has its own bundle."""
+        names = set(_VARIABLES.values()) - {_VARIABLES["bundle"]}
+        return {name: environment[name] for name in sorted(names) if environment.get(name)}
+
 
 def _sentence(error: ValidationError) -> str:
     detail = error.errors(include_url=False, include_input=False)[0]

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("policy", "Show or change how a bundle decides."),
     "predict": ("predict", "Predict a few customers from a file."),
     "target": ("target", "Choose whom to call, and write the list."),
+    "deploy": ("deploy", "Bring an image to AWS Lambda, step by step; see also status and rollback."),
     "image": ("image", "Build, push and scan the image of a bundle."),
     "serve": ("serve", "Serve a bundle over HTTP."),
     "schema": ("inspect", "Show a customer schema."),
