@@ -106,6 +106,8 @@ def _whole(begin: Sequence[str], file: TextIO) -> dict[str, Any] | None:
         found = json.loads("".join(chain(begin, _lines(file))))
     except ValueError as error:
         raise _NotReadable(f"the customer is not valid JSON: {error}") from None
+    except RecursionError:
+        raise _NotReadable("the customer is not valid JSON: it is nested too deeply") from None
     if not isinstance(found, dict):
         raise _NotReadable("the customer is not a JSON object: write many as JSON lines, one in each line")
     return found  # type: ignore[return-value]
@@ -119,7 +121,7 @@ def _row(line: str) -> Any:
     """A customer; a line that is no JSON is left as it is, for the client to refuse."""
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
 
 
