@@ -14,7 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from churn_client import ChurnPrediction, ConnectionFailed, IbmTelcoCustomer, NotCustomers, RowError
+from churn_client import (
+    ChurnPrediction,
+    ConfigError,
+    ConnectionFailed,
+    IbmTelcoCustomer,
+    NotCustomers,
+    RowError,
+)
 from churn_client._messages import Request, Response
 from churn_client.testing import FakeChurnService
 
@@ -86,6 +93,13 @@ def test_one_can_go_on_from_where_one_was(customer: IbmTelcoCustomer, start: int
     for results in lists:
         assert _ids(results) == expected
         assert [one.index for one in results if isinstance(one, RowError)] == [7] * (start <= 7)
+
+
+def test_nobody_begins_before_the_first() -> None:
+    service = FakeChurnService()
+    for client in (service.client(), service.async_client()):
+        with pytest.raises(ConfigError, match="start: must be 0 or more"):
+            client.predict_many([], start=-1)
 
 
 def test_progress_is_where_to_go_on(customer: IbmTelcoCustomer) -> None:
