@@ -119,6 +119,28 @@ def test_progress_is_where_to_go_on(customer: IbmTelcoCustomer) -> None:
     assert _ids(results) == [f"C-{number}" for number in range(2, 15)]
 
 
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_source_that_breaks_off_is_told_after_the_answers(
+    customer: IbmTelcoCustomer, concurrency: int
+) -> None:
+    def broken() -> Iterator[IbmTelcoCustomer]:
+        yield from islice(_customers(customer), 7)
+        raise OSError("the disk is gone")
+
+    async def ask() -> None:
+        client = FakeChurnService().async_client(batch_size=3, concurrency=concurrency)
+        async for _ in client.predict_many(broken(), progress=later.append):
+            pass
+
+    done, later = list[int](), list[int]()
+    client = FakeChurnService().client(batch_size=3, concurrency=concurrency)
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(client.predict_many(broken(), progress=done.append))
+    with pytest.raises(OSError, match="the disk is gone"):
+        asyncio.run(ask())
+    assert done == later == [3, 6]
+
+
 def test_progress_of_tasks(customer: IbmTelcoCustomer) -> None:
     async def ask() -> None:
         client = FakeChurnService().async_client(batch_size=4)
