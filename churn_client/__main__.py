@@ -78,7 +78,7 @@ def _open(path: str, stack: ExitStack) -> TextIO:
     if path == "-":
         return sys.stdin
     try:
-        return stack.enter_context(open(path, encoding="utf-8"))  # noqa: PTH123 - the path is the user's text
+        return stack.enter_context(open(path, encoding="utf-8-sig"))  # noqa: PTH123 - the path is the user's text
     except OSError as error:
         raise _NotReadable(f"{path} cannot be read: {error.strerror}") from None
 

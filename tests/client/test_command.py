@@ -99,6 +99,11 @@ def test_one_line_is_one_customer(
     assert json.loads(capsys.readouterr().out)["customer_id"] == "C-0001"
 
 
+def test_files_of_windows_may_begin_with_a_mark(service: FakeChurnService, file: Path) -> None:
+    file.write_text(json.dumps(ONE), encoding="utf-8-sig")
+    assert main(["predict", str(file)]) == 0
+
+
 def test_model_schema_and_readiness(service: FakeChurnService, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model"]) == main(["schema"]) == main(["ready"]) == 0
     assert '"name": "fake"' in (out := capsys.readouterr().out)
