@@ -78,7 +78,7 @@ def _open(path: str, stack: ExitStack) -> TextIO:
     if path == "-":
         return sys.stdin
     try:
-        return stack.enter_context(open(path, encoding="utf-8"))  # noqa: PTH123 - the path is the user's text
+        return stack.enter_context(open(path, encoding="utf-8-sig"))  # noqa: PTH123 - the path is the user's text
     except OSError as error:
         raise _NotReadable(f"{path} cannot be read: {error.strerror}") from None
 
@@ -106,6 +106,8 @@ def _whole(begin: Sequence[str], file: TextIO) -> dict[str, Any] | None:
         found = json.loads("".join(chain(begin, _lines(file))))
     except ValueError as error:
         raise _NotReadable(f"the customer is not valid JSON: {error}") from None
+    except RecursionError:
+        raise _NotReadable("the customer is not valid JSON: it is nested too deeply") from None
     if not isinstance(found, dict):
         raise _NotReadable("the customer is not a JSON object: write many as JSON lines, one in each line")
     return found  # type: ignore[return-value]
@@ -119,7 +121,7 @@ def _row(line: str) -> Any:
     """A customer; a line that is no JSON is left as it is, for the client to refuse."""
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
 
 

@@ -67,7 +67,7 @@ class AsyncChurnClient:
 
         Who stops before the end calls `aclose` on the iterator, or leaves it to the event loop.
         """
-        require_customers(customers, asynchronous=True)
+        require_customers(customers, start, asynchronous=True)
         return self._results(customers, Wanted(explain, interval, action, language), start, progress)
 
     async def _results(

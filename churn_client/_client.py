@@ -109,8 +109,9 @@ class ChurnClient:
 
         Raises:
             NotCustomers: It is nothing to go through, or a single customer.
+            ConfigError: `start` is below 0.
         """
-        require_customers(customers, asynchronous=False)
+        require_customers(customers, start, asynchronous=False)
         wanted = Wanted(explain, interval, action, language)
         return self._results(customers, wanted, start, progress)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import Annotated, Any, TypedDict, Unpack
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
@@ -31,6 +31,7 @@ _AN_HOUR = 3600  # the service knows no longer time-out
 
 
 def _service_url(url: str) -> str:
+    """The address as requests have it, so that what is signed is what is sent."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be the address of a service, such as http://127.0.0.1:8000")
@@ -38,7 +39,22 @@ def _service_url(url: str) -> str:
         raise ValueError("must hold no user, password, query or fragment")
     if not _has_port(parts):
         raise ValueError("must have a port from 1 to 65535, or none")
-    return url.rstrip("/")
+    path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
+    return urlunsplit((parts.scheme, _place(parts), path, "", ""))
+
+
+def _place(parts: SplitResult) -> str:
+    """Host and port, without a port that goes without saying."""
+    name = parts.hostname or ""
+    try:
+        host = name.encode("ascii" if name.isascii() else "idna").decode()
+    except UnicodeError:
+        raise ValueError("the name of its host cannot be") from None
+    if " " in host:
+        raise ValueError("the name of its host cannot be")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
 
 
 def _has_port(parts: SplitResult) -> bool:

@@ -118,11 +118,11 @@ class Core:
     def _encode(self, customer: AnyCustomer) -> bytes:
         if self.schema:
             customer = self.schema.parse(customer)
-        if isinstance(customer, Customer):
-            return customer.model_dump_json().encode()
         try:
+            if isinstance(customer, Customer):
+                return customer.model_dump_json().encode()
             return json.dumps(dict(customer), allow_nan=False).encode()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             raise InvalidCustomer(_unsendable(customer)) from None
 
 
@@ -150,13 +150,16 @@ def _id(customer: AnyCustomer) -> object:
 
 def _unsendable(customer: object) -> list[FieldProblem]:
     """Which values have no JSON form."""
+    if isinstance(customer, Customer):
+        return [FieldProblem("", "the customer has no JSON form", "values of its schema")]
     if not isinstance(customer, Mapping):
         return [FieldProblem("", "the customer is not an object", "a Customer or a mapping")]
     problems: list[FieldProblem] = []
     for name, value in customer.items():  # type: ignore[misc]
         try:
             json.dumps({name: value}, allow_nan=False)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             kind = type(value).__name__  # type: ignore[misc]
-            problems.append(FieldProblem(str(name)[:64], f"has no JSON form: {kind}", ""))  # type: ignore[misc]
+            message = "is not a finite number" if isinstance(value, float) else f"has no JSON form: {kind}"
+            problems.append(FieldProblem(str(name)[:64], message, ""))  # type: ignore[misc]
     return problems

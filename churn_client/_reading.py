@@ -60,7 +60,7 @@ def _is_intact(response: Response) -> bool:
 def _error(request: Request, response: Response) -> CallFailed:
     request_id = response.headers.get("x-request-id", "")
     try:
-        problem = Problem.model_validate_json(response.content)
+        problem = Problem.model_validate_json(response.content) if _is_intact(response) else None
     except ValidationError:
         problem = None
     if problem is None:

@@ -84,11 +84,11 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdecimal():
-        return float(text[:9])
+        return min(float(text), 1e9)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        return None
+    if moment.tzinfo is None:  # the form of asctime, which RFC 9110 has in UTC
+        moment = moment.replace(tzinfo=UTC)
     return max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0)

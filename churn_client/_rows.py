@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from churn_client._core import AnyCustomer
-from churn_client._errors import NotCustomers
+from churn_client._errors import ConfigError, NotCustomers
 from churn_core.schemas import Customer
 
 __all__ = ["AsyncCustomers", "Customers", "Frame", "async_batches", "batches", "require_customers"]
@@ -33,12 +33,15 @@ Customers = Iterable[AnyCustomer] | Frame
 AsyncCustomers = AsyncIterable[AnyCustomer] | Customers
 
 
-def require_customers(customers: object, *, asynchronous: bool) -> None:
+def require_customers(customers: object, start: int, *, asynchronous: bool) -> None:
     """Refuse what Python could go through, though its parts are no customers.
 
     Raises:
         NotCustomers: It is a text, one customer, or nothing to go through.
+        ConfigError: It is to begin before the first.
     """
+    if start < 0:
+        raise ConfigError("start: must be 0 or more")
     single = isinstance(customers, str | bytes | bytearray | Mapping | Customer)
     many = isinstance(customers, Iterable) or (asynchronous and isinstance(customers, AsyncIterable))
     if single or not (many or _is_frame(customers)):  # pyright: ignore[reportUnknownArgumentType]

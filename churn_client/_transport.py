@@ -13,7 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 
@@ -140,10 +140,7 @@ class _Service(NamedTuple):
 def _service(url: str) -> _Service:
     parts = urlsplit(url)
     host = parts.hostname or ""
-    try:
-        place = parts.scheme.encode(), host.encode("ascii" if host.isascii() else "idna"), parts.port
-    except UnicodeError:
-        raise ConfigError("url: the name of its host cannot be") from None
+    place = parts.scheme.encode(), host.encode(), parts.port
     settings = {
         "ssl_context": _trust() if parts.scheme == "https" else None,
         "proxy": _proxy(parts.scheme, host),
@@ -151,7 +148,7 @@ def _service(url: str) -> _Service:
         "max_keepalive_connections": 100,
         "keepalive_expiry": _KEPT_SECONDS,
     }
-    return _Service(url, place, quote(parts.path, safe="/%:@!$&'()*+,;=~"), settings)
+    return _Service(url, place, parts.path, settings)
 
 
 def _trust() -> ssl.SSLContext:
@@ -168,11 +165,14 @@ def _proxy(scheme: str, host: str) -> httpcore.Proxy | None:
     url = proxies.get(scheme) or proxies.get("all")
     if not url:
         return None
-    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        raise ConfigError(f"the proxy of the environment for {scheme} is no address") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"the proxy of the environment for {scheme} is no HTTP proxy")
     auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
-    port = parts.port or (443 if parts.scheme == "https" else 80)
     return httpcore.Proxy(f"{parts.scheme}://{parts.hostname}:{port}", auth=auth)
 
 

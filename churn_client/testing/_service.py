@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 from collections import deque
@@ -115,7 +116,7 @@ class FakeChurnService:
 
     def fail(self, *statuses: int, retry_after: float | None = None) -> None:
         """Let the next requests fail, one for each status; 0 breaks the connection."""
-        headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
+        headers = {} if retry_after is None else {"retry-after": str(math.ceil(retry_after))}
         for status in statuses:
             refused = Refused(status, "The test wants it so.", headers=headers)
             self._scripted.append(_problem(refused, "") if status else 0)

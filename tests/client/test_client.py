@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import itertools
 from collections.abc import AsyncIterator, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from churn_client import (
     Action,
+    BadRequest,
     Change,
     ChurnClient,
     ChurnPrediction,
@@ -121,12 +123,53 @@ def test_with_a_schema_nothing_wrong_is_sent(customer: IbmTelcoCustomer) -> None
     assert service.requests == []
 
 
-@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
-def test_what_json_cannot_say_is_not_sent(customer: IbmTelcoCustomer, value: object) -> None:
+def _deep() -> object:
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (float("nan"), "is not a finite number"),
+        ({1, 2}, "has no JSON form: set"),
+        (object(), "has no JSON form: object"),
+        (_deep(), "has no JSON form: list"),
+    ],
+    ids=["nan", "set", "object", "deep"],
+)
+def test_what_json_cannot_say_is_not_sent(customer: IbmTelcoCustomer, value: object, words: str) -> None:
     service = FakeChurnService()
-    with pytest.raises(InvalidCustomer, match="monthly_charges: has no JSON form"):
-        service.client().predict({**customer.model_dump(), "monthly_charges": value})
+    row = {**customer.model_dump(), "monthly_charges": value}
+    with pytest.raises(InvalidCustomer, match=f"monthly_charges: {words}"):
+        service.client().predict(row)
+    (found,) = service.client().predict_many([row])
+    assert isinstance(found, RowError)
     assert service.requests == []
+
+
+def test_a_customer_that_nobody_checked_may_have_no_json_form(customer: IbmTelcoCustomer) -> None:
+    unchecked = customer.model_copy(update={"customer_id": "\ud800"})
+    with pytest.raises(InvalidCustomer, match="the customer has no JSON form"):
+        FakeChurnService().client().predict(unchecked)
+
+
+def test_words_that_were_changed_on_their_way_are_not_told(customer: IbmTelcoCustomer) -> None:
+    service = FakeChurnService()
+    problem = b'{"title": "Bad Request", "status": 400, "detail": "Garbled.", "request_id": "r"}'
+    client = service.client(retries=0)
+    digest = base64.b64encode(hashlib.sha256(problem).digest()).decode()
+    headers = {"content-digest": f"sha-256=:{digest}:"}
+    for told, content in (
+        ("Garbled.", problem),
+        ("There is no explanation.", problem.replace(b"Garbled", b"Hostile")),
+    ):
+        service.say(content, status=400, headers=headers)
+        with pytest.raises(BadRequest) as caught:
+            client.predict(customer)
+        assert caught.value.detail == told
 
 
 def _many(customer: IbmTelcoCustomer, count: int) -> Iterator[IbmTelcoCustomer]:

@@ -99,6 +99,11 @@ def test_one_line_is_one_customer(
     assert json.loads(capsys.readouterr().out)["customer_id"] == "C-0001"
 
 
+def test_files_of_windows_may_begin_with_a_mark(service: FakeChurnService, file: Path) -> None:
+    file.write_text(json.dumps(ONE), encoding="utf-8-sig")
+    assert main(["predict", str(file)]) == 0
+
+
 def test_model_schema_and_readiness(service: FakeChurnService, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model"]) == main(["schema"]) == main(["ready"]) == 0
     assert '"name": "fake"' in (out := capsys.readouterr().out)
@@ -114,6 +119,7 @@ def test_model_schema_and_readiness(service: FakeChurnService, capsys: pytest.Ca
     [
         (b"", "there is no customer"),
         (b"{", "the customer is not valid JSON"),
+        (b"[" * 200_000, "nested too deeply"),
         (b"[1,\n2]", "the customer is not a JSON object: write many as JSON lines"),
         (b'{"gender": "\xff"}', "not written in UTF-8"),
         (b'{"gender": "Jane"}', "gender: is not in the vocabulary"),
@@ -165,3 +171,18 @@ def test_a_reader_may_leave() -> None:
         )
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_line_that_nobody_can_read_is_refused_alone(
+    service: FakeChurnService, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(json.dumps(ONE) + "\n" + "[" * 200_000 + "\n" + json.dumps(ONE), encoding="utf-8")
+    assert main(["predict", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert [line.partition(":")[0] for line in out.splitlines()] == [
+        '{"customer_id"',
+        '{"index"',
+        '{"customer_id"',
+    ]
+    assert err == "error: 1 customers have no prediction\n"
+    assert len(service.customers) == 2

@@ -98,3 +98,29 @@ def test_a_wrong_variable_is_named(environment: pytest.MonkeyPatch) -> None:
 def test_a_time_that_never_ends_is_none(seconds: float) -> None:
     with pytest.raises(ConfigError, match="^deadline: "):
         make_config("http://service", None, deadline=seconds)
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("https://Service.Example:443/prod/", "https://service.example/prod"),
+        ("http://service:80", "http://service"),
+        ("http://service:8080/a b/\u00e9%20", "http://service:8080/a%20b/%C3%A9%20"),
+        ("http://caf\u00e9.example", "http://xn--caf-dma.example"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+    ],
+)
+def test_a_url_is_what_will_be_sent(url: str, sent: str) -> None:
+    assert make_config(url, None).url == sent
+
+
+@pytest.mark.parametrize("host", ["exa mple", "caf\u00e9." + "a" * 64])
+def test_a_host_that_cannot_be(host: str) -> None:
+    with pytest.raises(ConfigError, match="^url: the name of its host cannot be$"):
+        make_config(f"http://{host}", None)
+
+
+def test_a_proxy_that_cannot_be(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("http_proxy", "http://127.0.0.1:port")
+    with pytest.raises(ConfigError, match="^the proxy of the environment for http is no address$"):
+        ChurnClient("http://service.example")

@@ -41,15 +41,15 @@ def test_an_answer_may_stall_at_every_byte(server: FaultyServer, customer: IbmTe
             client.predict(customer, explain=False)
         return time.monotonic() - started
 
-    places = range(450)  # an answer has a few more
-    positions = iter(places)
-    server.plan = lambda: partial(stall, at=next(positions))
+    positions = iter(range(450))  # an answer has a few more
+    server.plan = lambda: partial(stall, at=next(positions, 0))
     with (
         measured_lag() as lag,
         ChurnClient(server.url, timeout=0.05, retries=0) as client,
         ThreadPoolExecutor(16) as threads,
     ):
-        assert max(threads.map(ask, places)) < 0.05 + LATE + lag()
+        # Some more: on a busy machine a request may be given up before it arrives.
+        assert max(threads.map(ask, range(500))) < 0.05 + LATE + lag()
     assert not list(positions)
 
 

@@ -14,7 +14,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from churn_client import ChurnPrediction, ConnectionFailed, IbmTelcoCustomer, NotCustomers, RowError
+from churn_client import (
+    ChurnPrediction,
+    ConfigError,
+    ConnectionFailed,
+    IbmTelcoCustomer,
+    NotCustomers,
+    RowError,
+)
 from churn_client._messages import Request, Response
 from churn_client.testing import FakeChurnService
 
@@ -88,6 +95,13 @@ def test_one_can_go_on_from_where_one_was(customer: IbmTelcoCustomer, start: int
         assert [one.index for one in results if isinstance(one, RowError)] == [7] * (start <= 7)
 
 
+def test_nobody_begins_before_the_first() -> None:
+    service = FakeChurnService()
+    for client in (service.client(), service.async_client()):
+        with pytest.raises(ConfigError, match="start: must be 0 or more"):
+            client.predict_many([], start=-1)
+
+
 def test_progress_is_where_to_go_on(customer: IbmTelcoCustomer) -> None:
     done: list[int] = []
     service = FakeChurnService()
@@ -103,6 +117,28 @@ def test_progress_is_where_to_go_on(customer: IbmTelcoCustomer) -> None:
     results += client.predict_many(rows, start=done[-1], progress=done.append)
     assert done == [6, 10, 14, 15]
     assert _ids(results) == [f"C-{number}" for number in range(2, 15)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_source_that_breaks_off_is_told_after_the_answers(
+    customer: IbmTelcoCustomer, concurrency: int
+) -> None:
+    def broken() -> Iterator[IbmTelcoCustomer]:
+        yield from islice(_customers(customer), 7)
+        raise OSError("the disk is gone")
+
+    async def ask() -> None:
+        client = FakeChurnService().async_client(batch_size=3, concurrency=concurrency)
+        async for _ in client.predict_many(broken(), progress=later.append):
+            pass
+
+    done, later = list[int](), list[int]()
+    client = FakeChurnService().client(batch_size=3, concurrency=concurrency)
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(client.predict_many(broken(), progress=done.append))
+    with pytest.raises(OSError, match="the disk is gone"):
+        asyncio.run(ask())
+    assert done == later == [3, 6]
 
 
 def test_progress_of_tasks(customer: IbmTelcoCustomer) -> None:

@@ -104,3 +104,15 @@ def test_nonsense_is_ignored(text: str) -> None:
 @pytest.mark.parametrize("text", [None, "", "-1", "1.5", "soon", "\u0663", "Mon, 01 Jan 2026"])
 def test_what_is_no_retry_after(text: str | None) -> None:
     assert retry_after(text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["Thu, 01 Jan 2026 00:00:10 GMT", "Thursday, 01-Jan-26 00:00:10 GMT", "Thu Jan  1 00:00:10 2026"]
+)
+def test_dates_are_read_in_all_forms_of_http(text: str) -> None:
+    assert retry_after(text, datetime(2026, 1, 1, tzinfo=UTC)) == 10
+
+
+def test_zeros_in_front_change_nothing() -> None:
+    assert retry_after("000000000012") == 12
+    assert retry_after("9" * 500) == 1e9

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -127,6 +128,16 @@ def test_nobody_waits_for_pauses_and_delays(customer: IbmTelcoCustomer) -> None:
     assert caught.value.attempts == 4
     assert caught.value.elapsed == pytest.approx(service.seconds - before) != 0
     assert time.monotonic() - begin < 1.5
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1_234_567])
+def test_any_retry_after_is_understood(customer: IbmTelcoCustomer, seconds: float) -> None:
+    service = FakeChurnService()
+    service.fail(503, retry_after=seconds)
+    with suppress(ServiceFailed):
+        service.client().predict(customer)
+    assert len(service.requests) == (2 if seconds < 30 else 1)
+    assert service.seconds >= (seconds if seconds < 30 else 0)
 
 
 def test_retry_after_beyond_the_deadline_is_given_up(customer: IbmTelcoCustomer) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,3 +119,16 @@ def test_a_consumer_knows_every_result(found: list[dict[str, Any]]) -> None:
 def test_a_consumer_is_told_of_every_mistake(found: list[dict[str, Any]]) -> None:
     wrong = [one for one in found if one["file"].endswith("wrong.py") and one["severity"] == "error"]
     assert {one["range"]["start"]["line"] for one in wrong} == {3, 4, 5, 6, 7, 8, 9, 11, 13}
+
+
+def test_mypy_finds_the_same(tmp_path: Path) -> None:
+    (tmp_path / "right.py").write_text(CONSUMER.replace("reveal_type", "print"), encoding="utf-8")
+    (tmp_path / "wrong.py").write_text(WRONG, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "right.py", "wrong.py"]
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    errors = [line.split(":")[:2] for line in done.stdout.splitlines() if ": error: " in line]
+    assert {file for file, _ in errors} == {"wrong.py"}, done.stdout + done.stderr
+    assert {int(line) for _, line in errors} == {4, 5, 6, 7, 8, 9, 10, 12, 13, 14}
