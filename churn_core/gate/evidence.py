@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from churn_core.bundle import Manifest, Scorer, fetch_bundle, read_bundle
 from churn_core.errors import BundleError, ChurnError, DataError
 from churn_core.features import RawTable, read_columns
+from churn_core.gate.compare import Rivals
 from churn_core.params import GateParams
 
 __all__ = ["Contender", "EvaluationData", "Evidence", "contender", "open_contender"]
@@ -177,6 +178,18 @@ class Evidence:
             raise BundleError("there is no champion")
         raw = self.champion.table(self.data.columns, "the champion")
         return _probabilities(self.champion.opened("the champion"), raw)
+
+    @cached_property
+    def rivals(self) -> Rivals:
+        """Candidate and champion on the same customers, both under the candidate's prices.
+
+        Raises:
+            BundleError: See `champion_probabilities`.
+            FeatureError: The same.
+        """
+        policy = self.manifest.decision  # of the candidate, whose prices are to hold from now on
+        values = policy.values(self.raw)
+        return Rivals(self.labels, self.probabilities, self.champion_probabilities, policy, values)
 
 
 def _probabilities(scorer: Scorer, raw: RawTable) -> NDArray[np.float64]:
