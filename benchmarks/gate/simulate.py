@@ -67,14 +67,18 @@ class Duel:
         hidden = self.signal**2 - self.shared**2 - self.champion**2 - self.candidate**2
         if hidden < 0:
             raise ValueError("the models know more than there is to know")
-        chance = _sigmoid(self.base + shared + first + second + np.sqrt(hidden) * random.standard_normal(rows))
+        chance = _sigmoid(
+            self.base + shared + first + second + np.sqrt(hidden) * random.standard_normal(rows)
+        )
         labels = (random.random(rows) < chance).astype(np.int64)
         old = _expected(self.base + shared + first, self.known("champion"), self.signal)
         new = _expected(self.base + shared + second, self.known("candidate"), self.signal)
         return Rivals(labels, new, old, _POLICY)
 
 
-def duel(metric: str = "log_loss", better_by: float = 0.0, apart: float = 0.3, start: Duel | None = None) -> Duel:
+def duel(
+    metric: str = "log_loss", better_by: float = 0.0, apart: float = 0.3, start: Duel | None = None
+) -> Duel:
     """A duel in which the candidate's true metric is better than the champion's by `better_by`.
 
     Args:

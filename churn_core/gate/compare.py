@@ -19,24 +19,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from churn_core.bundle.policy import DecisionPolicy
+from churn_core.bundle.policy import DecisionPolicy, decision_policy
 from churn_core.gate.bootstrap import paired_replicates
 from churn_core.gate.delong import auc_difference
 from churn_core.gate.inference import Estimated, Normal
 from churn_core.gate.metrics import LOSSES, METRICS, Metric, decision_metrics
 from churn_core.gate.sample import Floats
+from churn_core.params import CostParams
 
 __all__ = ["COMPARABLE", "Rivals", "loss_difference"]
 
-COMPARABLE: dict[str, bool] = {
-    **{
-        name: metric.higher_is_better
-        for name, metric in METRICS.items()
-        if metric.higher_is_better is not None
-    },
-    "profit": True,
+_AT_DEFAULT_COSTS = decision_metrics(decision_policy(CostParams()))
+COMPARABLE: dict[str, Metric] = {
+    name: metric
+    for name, metric in {**METRICS, "profit": _AT_DEFAULT_COSTS["profit"]}.items()
+    if metric.higher_is_better is not None
 }
-"""Metrics by which two models can be compared, and whether higher is better."""
+"""Metrics by which two models can be compared; those of money are computed under the prices of the day."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +70,8 @@ class Rivals:
             return auc_difference(self.labels, self.candidate, self.champion)
         if name in LOSSES:
             return loss_difference(name, self.labels, self.candidate, self.champion)
-        metric = self.metric(name)
+        metric = {**METRICS, **decision_metrics(self.policy)}[name]
         return paired_replicates(self.labels, self.candidate, self.champion, metric, values=self.values)
-
-    def metric(self, name: str) -> Metric:
-        """The metric under the prices of the policy."""
-        return {**METRICS, **decision_metrics(self.policy)}[name]
 
 
 def loss_difference(name: str, labels: ArrayLike, candidate: ArrayLike, champion: ArrayLike) -> Normal:

@@ -24,6 +24,11 @@ class Estimated(Protocol):
     @property
     def value(self) -> float: ...
 
+    @property
+    def error(self) -> float:
+        """Standard error; `nan` where the sample cannot tell."""
+        ...
+
     def interval(self, level: float) -> Interval:
         """The interval that holds the true number with probability `level`, as much cut off at either end."""
         ...
@@ -72,6 +77,10 @@ class Resampled:
 
     value: float
     replicates: Floats
+
+    @property
+    def error(self) -> float:
+        return float(np.std(self._defined(), ddof=1)) if len(self._defined()) > 1 else np.nan
 
     def interval(self, level: float) -> Interval:
         """Percentiles; `nan` where more than half of the replicates are not defined."""

@@ -103,8 +103,7 @@ class NotWorseThanChampion(Frozen):
             return CheckResult(status="pass", sentence="The candidate answers as the champion does.")
         found = {name: rivals.difference(name) for name in self.metrics}
         intervals = {name: one.interval(self.confidence) for name, one in found.items()}
-        titles = {name: rivals.metric(name).title for name in found}
-        report = _Report(self, intervals, titles)
+        report = _Report(self, intervals)
         worse = [name for name in self.margins if not self._holds(name, intervals[name])]
         better = self._proven(found)
         lacking = bool(self.superiority) and (
@@ -125,12 +124,11 @@ class NotWorseThanChampion(Frozen):
 
     def bound(self, name: str) -> Bound:
         """What the interval of a difference has to keep to."""
-        sign = -1.0 if COMPARABLE[name] else 1.0
-        limit = sign * self.margins.get(name, 0.0)
-        return Bound(at_least=limit + 0.0) if COMPARABLE[name] else Bound(at_most=limit + 0.0)
+        margin = self.margins.get(name, 0.0)
+        return Bound(at_least=0.0 - margin) if _higher(name) else Bound(at_most=margin)
 
     def _holds(self, name: str, difference: Interval) -> bool:
-        if COMPARABLE[name]:
+        if _higher(name):
             return difference.low >= -self.margins[name]
         return difference.high <= self.margins[name]
 
@@ -138,7 +136,7 @@ class NotWorseThanChampion(Frozen):
         """The metrics by which the candidate is better, all of them truly so with confidence."""
         risk = (1 - self.confidence) / 2
         p_values = [
-            found[name].p_above(0.0) if COMPARABLE[name] else found[name].p_below(0.0)
+            found[name].p_above(0.0) if _higher(name) else found[name].p_below(0.0)
             for name in self.superiority
         ]
         proven = holm(p_values, risk) if self.enough == "any" else [p <= risk for p in p_values]
@@ -148,10 +146,8 @@ class NotWorseThanChampion(Frozen):
 class _Report:
     """Sentences about differences."""
 
-    def __init__(
-        self, check: NotWorseThanChampion, intervals: dict[str, Interval], titles: dict[str, str]
-    ) -> None:
-        self.check, self.intervals, self.titles = check, intervals, titles
+    def __init__(self, check: NotWorseThanChampion, intervals: dict[str, Interval]) -> None:
+        self.check, self.intervals = check, intervals
 
     def known(self) -> Iterator[tuple[str, Interval]]:
         """Intervals that the customers were enough for."""
@@ -174,11 +170,16 @@ class _Report:
         one = self.intervals[name]
         asked = [f"{self.check.bound(name)} asked"] if name in self.check.margins else []
         if name in self.check.superiority:
-            asked.append(f"{'above' if COMPARABLE[name] else 'below'} 0 for a better model")
+            asked.append(f"{'above' if _higher(name) else 'below'} 0 for a better model")
+        title, sure = COMPARABLE[name].title, 100 * self.check.confidence
         return (
-            f"{self.titles[name]} differs by {one.value:+.4f}, {100 * self.check.confidence:g} % interval "
+            f"{title} differs by {one.value:+.4f}, {sure:g} % interval "
             f"{one.low:+.4f} to {one.high:+.4f} ({', '.join(asked)})"
         )
+
+
+def _higher(name: str) -> bool:
+    return bool(COMPARABLE[name].higher_is_better)
 
 
 def _may_have_seen(champion: Contender, data: EvaluationData) -> bool:
