@@ -84,8 +84,11 @@ def duel(
     Args:
         metric: `log_loss` or `roc_auc`.
         better_by: Positive for a better candidate, negative for a worse one.
-        apart: What only the champion knows: the larger, the more the two models disagree.
+        apart: What only the worse one knows: the larger, the more the two models disagree.
     """
+    if better_by < 0:
+        turned = duel(metric, -better_by, apart, start)
+        return replace(turned, champion=turned.candidate, candidate=turned.champion)
     world = replace(start or Duel(), champion=apart, candidate=apart)
     sign = 1.0 if metric == "roc_auc" else -1.0
 

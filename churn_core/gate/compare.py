@@ -29,6 +29,9 @@ from churn_core.params import CostParams
 
 __all__ = ["COMPARABLE", "Rivals", "loss_difference"]
 
+# Answers that differ by less are those of one model, fitted or exported twice.
+_SAME = 1e-6
+
 _AT_DEFAULT_COSTS = decision_metrics(decision_policy(CostParams()))
 COMPARABLE: dict[str, Metric] = {
     name: metric
@@ -56,9 +59,9 @@ class Rivals:
     values: Floats | None = None
 
     @property
-    def apart(self) -> float:
-        """The largest difference between the two for one customer."""
-        return float(np.max(np.abs(self.candidate - self.champion)))
+    def same(self) -> bool:
+        """Whether both give every customer the same answer, but for what arithmetic makes of it."""
+        return float(np.max(np.abs(self.candidate - self.champion))) <= _SAME
 
     def difference(self, name: str) -> Estimated:
         """A metric of the candidate minus that of the champion.

@@ -74,7 +74,9 @@ class Deviation:
         return Bound(at_least=low if np.isfinite(low) else None, at_most=high)
 
     def __str__(self) -> str:
-        return f"{self.title} is {self.value:.3f} ({self.bound} allowed, p {self.p_value():.2g})"
+        chance = self.p_value()
+        odds = f", by chance in {chance:.1%} of samples" if chance < 1 else ""
+        return f"{self.title} is {self.value:.3f} ({self.bound} allowed{odds})"
 
     def _scaled(self, value: Floats | float) -> Floats:
         numbers = np.asarray(value, dtype=np.float64)
@@ -111,7 +113,7 @@ class Calibration(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
 
     def check(self, evidence: Evidence) -> CheckResult:
-        p, labels = evidence.probabilities, evidence.labels.astype(np.float64)
+        p, labels = evidence.sound_probabilities, evidence.labels.astype(np.float64)
         if np.ptp(p) == 0:
             sentence = f"All customers have the same probability, {p[0]:.3f}: there is nothing to calibrate."
             return CheckResult(status="fail", sentence=sentence)

@@ -19,8 +19,6 @@ from churn_core.schemas.rules import Frozen
 __all__ = ["NotWorseThanChampion"]
 
 _Severity = Literal["fail", "warn"]
-# Answers that differ by less are those of one model, fitted or exported twice.
-_SAME = 1e-6
 
 _ADVANTAGE = (
     "The champion held out other customers and may have been trained on some of these, "
@@ -86,6 +84,7 @@ class NotWorseThanChampion(Frozen):
             return CheckResult(status="pass", sentence="There is no champion yet to compare with.")
         if champion.digest and champion.digest == evidence.candidate.digest:
             return CheckResult(status="pass", sentence="The candidate is the champion itself.")
+        _ = evidence.sound_probabilities  # where the candidate cannot answer, nothing excuses it
         try:
             rivals = evidence.rivals
         except (BundleError, FeatureError) as error:
@@ -99,7 +98,7 @@ class NotWorseThanChampion(Frozen):
         Args:
             seen: Whether the champion may have been trained on some of them.
         """
-        if rivals.apart <= _SAME:
+        if rivals.same:
             return CheckResult(status="pass", sentence="The candidate answers as the champion does.")
         found = {name: rivals.difference(name) for name in self.metrics}
         intervals = {name: one.interval(self.confidence) for name, one in found.items()}

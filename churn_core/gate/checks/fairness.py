@@ -51,7 +51,7 @@ class _Finding:
         return size.p_above(bound)
 
     def __str__(self) -> str:
-        return f"{self.text} (a difference of {abs(self.found.value):.1%})"
+        return f"{self.text} ({abs(self.found.value):.1%} apart, {self.bounds[0]:.0%} are expected at most)"
 
 
 class Fairness(Frozen):
@@ -87,7 +87,7 @@ class Fairness(Frozen):
         if not names:
             return CheckResult(status="skip", sentence="The schema calls no field protected.")
         policy = evidence.manifest.decision
-        chosen = evidence.probabilities >= policy.threshold_of(policy.values(evidence.raw))
+        chosen = evidence.sound_probabilities >= policy.threshold_of(policy.values(evidence.raw))
         left = evidence.labels > 0
         findings: list[_Finding] = []
         small: list[str] = []
@@ -106,9 +106,10 @@ class Fairness(Frozen):
             small += [f"{group} ({key})" for group in groups if group not in large]
             for one, other in combinations(large, 2):
                 first, second = chosen[one.members & among], chosen[other.members & among]
+                rates = " and ".join(f"{left[group.members].mean():.1%}" for group in (one, other))
                 text = (
                     f"{first.mean():.1%} {words} are contacted where {one} and "
-                    f"{second.mean():.1%} where {other}"
+                    f"{second.mean():.1%} where {other}; {rates} left"
                 )
                 found = share_difference(first, second)
                 yield _Finding(f"{key}, {one} less {other.name}", text, found, bounds)

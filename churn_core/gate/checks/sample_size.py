@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, FiniteFloat
 
-from churn_core.errors import BundleError, FeatureError
 from churn_core.gate.bootstrap import bootstrap
 from churn_core.gate.checks.champion import NotWorseThanChampion
 from churn_core.gate.compare import COMPARABLE
@@ -146,12 +145,11 @@ class SampleSize(Frozen):
 
     def errors(self, evidence: Evidence, metrics: tuple[str, ...]) -> tuple[dict[str, float], bool]:
         """Standard errors of the differences of two models, and whether there are two."""
-        try:
-            rivals = evidence.rivals
-        except (BundleError, FeatureError):
-            halved = math.sqrt(2 * (1 - self.correlation))
-            return {name: error * halved for name, error in _errors_of_one(evidence, metrics)}, False
-        return {name: rivals.difference(name).error for name in metrics}, rivals.apart > 0
+        rivals = evidence.comparison
+        if rivals is not None and not rivals.same:
+            return {name: rivals.difference(name).error for name in metrics}, True
+        apart = math.sqrt(2 * (1 - self.correlation))
+        return {name: error * apart for name, error in _errors_of_one(evidence, metrics)}, False
 
 
 def needed(demands: list[Demand], rows: int, power: float) -> int:
@@ -165,7 +163,7 @@ def _policy(evidence: Evidence) -> NotWorseThanChampion:
 
 
 def _errors_of_one(evidence: Evidence, metrics: tuple[str, ...]) -> Iterator[tuple[str, float]]:
-    labels, p = evidence.labels, evidence.probabilities
+    labels, p = evidence.labels, evidence.sound_probabilities
     for name in metrics:
         if name == "roc_auc":
             churners = int(labels.sum())

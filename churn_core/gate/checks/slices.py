@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, FiniteFloat
 
-from churn_core.errors import BundleError, FeatureError
 from churn_core.gate.compare import loss_difference
 from churn_core.gate.delong import auc, auc_difference
 from churn_core.gate.evidence import Evidence
@@ -111,7 +110,7 @@ class Slices(Frozen):
 
     def _look(self, evidence: Evidence, group: Group) -> Iterator[_Finding]:
         inside, name = group.members, str(group)
-        labels, p = evidence.labels, evidence.probabilities
+        labels, p = evidence.labels, evidence.sound_probabilities
         gap, excess = _surprises(labels[inside], p[inside])
         yield _Finding(name, "churn rate less mean probability", gap, _within(self.gap))
         yield _Finding(name, "Brier score beyond what is promised", excess, Bound(at_most=self.brier_excess))
@@ -120,9 +119,9 @@ class Slices(Frozen):
             here, there = auc(labels[inside], p[inside]), auc(labels[~inside], p[~inside])
             apart = Normal(here.value - there.value, float(np.hypot(here.error, there.error)))
             yield _Finding(name, "ROC AUC less that of others", apart, Bound(at_least=-self.roc_auc))
-        rival = _rival(evidence)
-        if rival is not None:
-            three = labels[inside], p[inside], rival[inside]
+        rivals = evidence.comparison
+        if rivals is not None and not rivals.same:
+            three = labels[inside], p[inside], rivals.champion[inside]
             worse = loss_difference("log_loss", *three)
             yield _Finding(name, "log loss less the champion's", worse, Bound(at_most=self.champion))
             if sortable:
@@ -141,13 +140,6 @@ def _surprises(labels: NDArray[np.int64], p: Floats) -> tuple[Normal, Normal]:
         Normal(float(np.mean(surprise)), float(np.sqrt(np.mean(noise) / rows))),
         Normal(float(np.mean(surprise * lever)), float(np.sqrt(np.mean(noise * lever**2) / rows))),
     )
-
-
-def _rival(evidence: Evidence) -> Floats | None:
-    try:
-        return evidence.champion_probabilities
-    except (BundleError, FeatureError):  # there is none to compare with; `champion` says why
-        return None
 
 
 def _within(tolerance: float) -> Bound:
