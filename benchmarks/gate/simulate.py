@@ -9,7 +9,7 @@ on nothing but the variance of what is known, and are computed to six digits wit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,12 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.bundle import decision_policy
+from churn_core.gate.checks.champion import NotWorseThanChampion
+from churn_core.gate.checks.sample_size import SampleSize, needed
 from churn_core.gate.compare import Rivals
+from churn_core.gate.sample import logit
 from churn_core.params import CostParams
 
-__all__ = ["Duel", "duel", "world"]
+__all__ = ["NO_BETTER", "Draw", "Duel", "duel", "promoted", "stated_rows", "world"]
 
 Floats = NDArray[np.float64]
+Draw = Callable[[int, int], Rivals]
+"""So many customers, and a seed, to what two models say of them."""
+
 _POLICY = decision_policy(CostParams())
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
@@ -108,6 +114,36 @@ def world(data: str = "ibm-telco") -> Duel:
     }[data]
 
 
+def promoted(check: NotWorseThanChampion, draw: Draw, rows: int, seeds: Iterable[int]) -> float:
+    """Which share of simulated candidates passes."""
+    passed = [check.compare(draw(rows, seed)).status == "pass" for seed in seeds]
+    return sum(passed) / len(passed)
+
+
+def stated_rows(
+    size: SampleSize, check: NotWorseThanChampion, draw: Draw, rows: int = 2000, seed: int = 0
+) -> int:
+    """How many customers `sample-size` says it takes, having seen `rows` of them."""
+    pair = draw(rows, seed)
+    demands = size.demands(check, {name: pair.difference(name).error for name in check.metrics})
+    return needed(demands, rows, size.share(demands))
+
+
+def _made_of_champion(change: Callable[[Floats, Floats], Floats]) -> Draw:
+    """Candidates that know nothing but what the champion says, which nobody can turn into more.
+
+    Args:
+        change: From the champion's probabilities and standard normal noise to the candidate's.
+    """
+
+    def draw(rows: int, seed: int) -> Rivals:
+        pair = Duel().draw(rows, seed)
+        noise = np.random.default_rng(seed + 1_000_000).standard_normal(rows)
+        return replace(pair, candidate=change(pair.champion, noise))
+
+    return draw
+
+
 def _sigmoid(x: Floats | float) -> Floats:
     return 1 / (1 + np.exp(-np.asarray(x, dtype=np.float64)))
 
@@ -141,3 +177,16 @@ def _solve(rising: Callable[[float], float], goal: float, low: float, high: floa
         middle = (low + high) / 2
         low, high = (middle, high) if rising(middle) < goal else (low, middle)
     return (low + high) / 2
+
+
+NO_BETTER: dict[str, Draw] = {
+    "knows as much, of other things": duel().draw,
+    "knows as much, and says nearly the same": duel(apart=0.05).draw,
+    "knows as much, in a world that is hard to tell": duel(start=Duel(-0.65, 0.85, signal=1.05)).draw,
+    "knows a little less": duel(better_by=-0.002).draw,
+    "the champion with noise": _made_of_champion(lambda p, noise: _sigmoid(logit(p) + 0.1 * noise)),
+    "the champion, bolder": _made_of_champion(lambda p, _: _sigmoid(1.1 * logit(p))),
+    "the champion, more timid": _made_of_champion(lambda p, _: _sigmoid(0.9 * logit(p))),
+    "bets that what is unlikely never happens": _made_of_champion(lambda p, _: np.where(p < 0.03, 1e-6, p)),
+}
+"""Challengers whose true log loss is the champion's or higher."""
