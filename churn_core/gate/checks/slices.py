@@ -79,9 +79,9 @@ class Slices(Frozen):
 
     fields: Literal["all", "slices"] = "all"
     gap: _Tolerance = 0.05
-    brier_excess: _Tolerance = 0.05
+    brier_excess: _Tolerance = 0.03
     roc_auc: _Tolerance = 0.15
-    champion: _Tolerance = 0.05
+    champion: _Tolerance = 0.03
     rows: Annotated[int, Field(ge=2)] = 100
     churners: Annotated[int, Field(ge=2)] = 20
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
