@@ -99,7 +99,7 @@ def test_metrics_without_a_formula_are_reckoned_by_bootstrap(good: Scorer, data:
 
 
 def test_power_and_rows_are_those_of_a_test_of_a_mean() -> None:
-    one = Demand("log_loss", effect=0.01, error=0.004, reach=stats.norm.ppf(0.975))
+    one = Demand("log_loss", effect=0.01, error=0.004, reach=1.959964)
     assert one.power() == pytest.approx(stats.norm.sf(stats.norm.ppf(0.975) - 2.5))
     rows = needed([one], 1000, 0.8)
     assert rows == pytest.approx(1000 * (2.8016 * 0.4) ** 2, rel=1e-3)
