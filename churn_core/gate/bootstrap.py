@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from churn_core.bundle.manifest import Interval
 from churn_core.errors import DataError
+from churn_core.gate.inference import Resampled
 from churn_core.gate.metrics import Metric, Sample
 
-__all__ = ["bootstrap", "paired_bootstrap"]
+__all__ = ["bootstrap", "paired_bootstrap", "paired_replicates"]
 
 # Counts of this many rows are held in memory at once, whatever the size of the sample.
 _BLOCK = 1 << 20
@@ -54,7 +55,7 @@ def bootstrap(
         counts = sample.counts(drawn)
         for name, metric in metrics.items():
             parts[name].append(metric.replicates(sample, counts))
-    return {name: _interval(points[name], np.concatenate(parts[name]), level) for name in metrics}
+    return {name: Resampled(points[name], np.concatenate(parts[name])).interval(level) for name in metrics}
 
 
 def paired_bootstrap(
@@ -72,6 +73,24 @@ def paired_bootstrap(
     Raises:
         DataError: See `Sample`; or `replicates` is less than 1.
     """
+    found = paired_replicates(labels, candidate, champion, metric, replicates, seed, values)
+    return found.interval(level)
+
+
+def paired_replicates(
+    labels: ArrayLike,
+    candidate: ArrayLike,
+    champion: ArrayLike,
+    metric: Metric,
+    replicates: int = 1000,
+    seed: int = 0,
+    values: ArrayLike | None = None,
+) -> Resampled:
+    """The same difference with all its replicates.
+
+    Raises:
+        DataError: See `Sample`; or `replicates` is less than 1.
+    """
     samples = Sample(labels, candidate, values), Sample(labels, champion, values)
 
     def difference(drawn: NDArray[np.float64] | None) -> NDArray[np.float64]:
@@ -79,7 +98,7 @@ def paired_bootstrap(
         return first - second
 
     parts = [difference(drawn) for drawn in _draws(len(samples[0]), replicates, seed)]
-    return _interval(float(difference(None)[0]), np.concatenate(parts), level)
+    return Resampled(float(difference(None)[0]), np.concatenate(parts))
 
 
 def _draws(rows: int, replicates: int, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -93,11 +112,3 @@ def _draws(rows: int, replicates: int, seed: int) -> Iterator[NDArray[np.float64
         for row in block:
             row[:] = np.bincount(generator.integers(0, rows, rows), minlength=rows)
         yield block
-
-
-def _interval(value: float, replicates: NDArray[np.float64], level: float) -> Interval:
-    defined = replicates[np.isfinite(replicates)]
-    if 2 * len(defined) < len(replicates):
-        return Interval(value=value, low=np.nan, high=np.nan)
-    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value=value, low=float(low), high=float(high))

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.bundle import Manifest, Scorer, fetch_bundle, read_bundle
-from churn_core.errors import BundleError, ChurnError, DataError
+from churn_core.errors import BundleError, ChurnError, DataError, FeatureError
 from churn_core.features import RawTable, read_columns
+from churn_core.gate.compare import Rivals
 from churn_core.params import GateParams
 
 __all__ = ["Contender", "EvaluationData", "Evidence", "contender", "open_contender"]
@@ -177,6 +178,44 @@ class Evidence:
             raise BundleError("there is no champion")
         raw = self.champion.table(self.data.columns, "the champion")
         return _probabilities(self.champion.opened("the champion"), raw)
+
+    @cached_property
+    def rivals(self) -> Rivals:
+        """Candidate and champion on the same customers, both under the candidate's prices.
+
+        Raises:
+            BundleError: See `champion_probabilities`; or the champion's answers are no probabilities.
+            FeatureError: See `champion_probabilities`.
+            DataError: The candidate's answers are no probabilities.
+        """
+        policy = self.manifest.decision  # of the candidate, whose prices are to hold from now on
+        champion = self.champion_probabilities
+        if not _are_probabilities(champion):
+            raise BundleError("the champion's answers are no probabilities")
+        return Rivals(self.labels, self.sound_probabilities, champion, policy, policy.values(self.raw))
+
+    @property
+    def comparison(self) -> Rivals | None:
+        """The rivals, if there is a champion that can be asked."""
+        try:
+            return self.rivals
+        except (BundleError, FeatureError):
+            return None
+
+    @property
+    def sound_probabilities(self) -> NDArray[np.float64]:
+        """The candidate's probabilities, for checks that compute with them.
+
+        Raises:
+            DataError: Some of its answers are no probabilities.
+        """
+        if not _are_probabilities(self.probabilities):
+            raise DataError("some of the candidate's answers are no probabilities")
+        return self.probabilities
+
+
+def _are_probabilities(answers: NDArray[np.float64]) -> bool:
+    return bool(((answers >= 0) & (answers <= 1)).all())
 
 
 def _probabilities(scorer: Scorer, raw: RawTable) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ from churn_core.gate.sample import EPSILON, Floats, Metric, Sample, logit, ratio
 from churn_core.params import CostParams
 
 __all__ = [
+    "LOSSES",
     "METRICS",
     "Confusion",
     "Metric",
@@ -162,13 +163,25 @@ def _pr_auc(sample: Sample, counts: Floats) -> Floats:
     return np.where(negatives[:, -1] > 0, ratio(area, positives[:, -1]), np.nan)
 
 
+def _log_losses(labels: Floats, probabilities: Floats) -> Floats:
+    p = np.clip(probabilities, EPSILON, 1 - EPSILON)
+    return -np.log(np.where(labels > 0, p, 1 - p))
+
+
+def _squares(labels: Floats, probabilities: Floats) -> Floats:
+    return (labels - probabilities) ** 2
+
+
+LOSSES: dict[str, Callable[[Floats, Floats], Floats]] = {"log_loss": _log_losses, "brier": _squares}
+"""What each customer adds to the metrics that are means over customers, from outcomes and probabilities."""
+
+
 def _log_loss(sample: Sample, counts: Floats) -> Floats:
-    p = np.clip(sample.probabilities, EPSILON, 1 - EPSILON)
-    return _mean(counts, -np.log(np.where(sample.labels > 0, p, 1 - p)))
+    return _mean(counts, _log_losses(sample.labels, sample.probabilities))
 
 
 def _brier(sample: Sample, counts: Floats) -> Floats:
-    return _mean(counts, (sample.labels - sample.probabilities) ** 2)
+    return _mean(counts, _squares(sample.labels, sample.probabilities))
 
 
 def _spiegelhalter_z(sample: Sample, counts: Floats) -> Floats:

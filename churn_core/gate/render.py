@@ -22,7 +22,7 @@ def headline(verdict: Verdict) -> str:
 
 
 def measurements(result: CheckResult) -> Iterator[tuple[str, str, str, str]]:
-    """Rows of metric, value, 95 % interval and what was asked."""
+    """Rows of metric, value, interval and what was asked."""
     for name in dict.fromkeys((*result.numbers, *result.intervals, *result.thresholds)):
         asked = str(result.thresholds[name]) if name in result.thresholds else ""
         if name in result.intervals:
@@ -62,7 +62,7 @@ def _section(result: CheckResult) -> Iterator[str]:
         return
     yield from ("", f"## {_cell(result.name)}")
     if rows:
-        yield from ("", "| Measure | Value | 95 % interval | Asked |", "|---|---|---|---|")
+        yield from ("", "| Measure | Value | Interval | Asked |", "|---|---|---|---|")
         yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
     if result.details:
         yield ""

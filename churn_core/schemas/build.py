@@ -61,6 +61,7 @@ def _annotation(field: FieldSpec) -> Any:
         "columns": field.columns,
         "texts": field.texts,
         "moves": field.moves,
+        "protected": field.protected,
     }
     role: Role
     if field.role == "numeric":

@@ -194,6 +194,10 @@ def _slices(spec: SchemaSpec) -> Iterator[str]:
             yield from _slice(slice_, spec.field(slice_.field))
     if len({slice_.field for slice_ in spec.slices}) != len(spec.slices):
         yield "a field is sliced twice"
+    sliced = {slice_.field for slice_ in spec.slices}
+    for field in spec.fields:
+        if field.protected and field.role == "numeric" and field.name not in sliced:
+            yield f"the number {field.name!r} is protected, so it needs slices that say who is compared"
 
 
 def _slice(slice_: SliceSpec, field: FieldSpec) -> Iterator[str]:

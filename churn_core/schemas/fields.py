@@ -36,6 +36,8 @@ class Role(GroupedMetadata):
             translates that column's values.
         texts: How sentences about customers speak of the field, by language (`en`, `es`).
         moves: Changes that the company can offer; numbers have none.
+        protected: Whether people must not be treated differently because of it, such as age or
+            gender; a protected number needs slices.
     """
 
     description: str = field(kw_only=False)
@@ -43,6 +45,7 @@ class Role(GroupedMetadata):
     columns: tuple[str | FileColumn, ...] = ()
     texts: Mapping[LanguageName, Wording] = field(default_factory=dict[LanguageName, Wording])
     moves: tuple[Move, ...] = ()
+    protected: bool = False
 
     def __iter__(self) -> Iterator[object]:
         yield Field(description=self.description, examples=[self.example], **self._constraints())
@@ -67,6 +70,7 @@ class Role(GroupedMetadata):
             "columns": columns,
             "texts": dict(self.texts),
             "moves": self.moves,
+            "protected": self.protected,
         }
 
 

@@ -79,9 +79,10 @@ class IbmTelcoCustomer(
             example="Female",
             columns=(FileColumn(name="female", values={"1": "Female", "0": "Male"}),),
             texts=say.GENDER,
+            protected=True,
         ),
     ]
-    senior_citizen: Annotated[bool, Flag("Is 65 or older", example=False, texts=say.SENIOR)]
+    senior_citizen: Annotated[bool, Flag("Is 65 or older", example=False, texts=say.SENIOR, protected=True)]
     partner: Annotated[bool, Flag("Lives with a partner", example=True, texts=say.PARTNER)]
     dependents: Annotated[bool, Flag("Lives with dependents", example=False, texts=say.DEPENDENTS)]
     tenure_months: Annotated[

@@ -35,7 +35,7 @@ LanguageName = Literal["en", "es"]
 Rule = Annotated[Implies | BlankMeans, Field(discriminator="kind")]
 
 # What people may reword, and how files may spell it, without making a model incompatible.
-_DOCUMENTATION = {"description", "unit", "example", "columns", "spellings", "texts", "moves"}
+_DOCUMENTATION = {"description", "unit", "example", "columns", "spellings", "texts", "moves", "protected"}
 
 
 class FileColumn(Frozen):
@@ -77,6 +77,8 @@ class FieldSpec(Frozen):
         spellings: Other spellings of a category's values in files.
         texts: How sentences speak of it, by language.
         moves: Changes that the company can offer.
+        protected: Whether people must not be treated differently because of it: groups of it are
+            compared for fairness.
     """
 
     name: str
@@ -92,6 +94,7 @@ class FieldSpec(Frozen):
     spellings: dict[str, str] = {}
     texts: dict[LanguageName, Wording] = added({})
     moves: tuple[Move, ...] = added(())
+    protected: bool = added(False)
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -51,9 +51,12 @@ class TelcoVisionCustomer(
 ):
     """A customer of TelcoVision, a telecom that sells phone and internet in four regions."""
 
-    age: Annotated[int, Numeric("Age", ge=16, le=120, unit="years", example=42, texts=say.AGE)]
+    age: Annotated[
+        int, Numeric("Age", ge=16, le=120, unit="years", example=42, texts=say.AGE, protected=True)
+    ]
     gender: Annotated[
-        Literal["Female", "Male"], Category("Gender on file", example="Female", texts=say.GENDER)
+        Literal["Female", "Male"],
+        Category("Gender on file", example="Female", texts=say.GENDER, protected=True),
     ]
     region: Annotated[
         Literal["East", "North", "South", "West"],

@@ -13,11 +13,11 @@ from sklearn import metrics as sk
 
 from churn_core.bundle import decision_policy
 from churn_core.features import RawReader, RawTable, read_columns
+from churn_core.gate.groups import risk_groups, slice_groups, wilson
 from churn_core.gate.metrics import Sample, confusion, decision_metrics, gain
 from churn_core.params import CostParams
 from churn_core.schemas import IbmTelcoCustomer, SliceSpec, TelcoVisionCustomer
 from churn_core.train.evaluation import curves
-from churn_core.train.evaluation.groups import risk_groups, slice_groups, wilson
 from churn_core.train.evaluation.importance import importance
 from churn_core.train.evaluation.tables import deciles, replicates_for, risk_levels, slices
 from churn_core.train.synth import draw

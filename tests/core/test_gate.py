@@ -59,7 +59,11 @@ def test_a_good_first_model_passes_every_check(good: Scorer, data: EvaluationDat
         ("bundle-intact", "pass"),
         ("schema-compatible", "pass"),
         ("floors", "pass"),
+        ("sample-size", "pass"),
         ("champion", "pass"),
+        ("calibration", "pass"),
+        ("slices", "pass"),
+        ("fairness", "pass"),
     ]
     assert (verdict.candidate, verdict.champion) == (good.bundle.digest, "")
     assert verdict.rows == 1500
@@ -210,7 +214,8 @@ def test_an_unknown_check_is_an_error(good: Scorer, data: EvaluationData) -> Non
         ("floors", {"calibration_slope": 1.0}, "two ends of a range"),
         ("champion", {"margins": {"roc_auc": -0.1}}, "0 or more"),
         ("champion", {"margins": {"calibration_slope": 0.1}}, "cannot be compared"),
-        ("champion", {"margins": {}}, "at least one metric"),
+        ("champion", {"margins": {}, "superiority": []}, "at least one metric"),
+        ("champion", {"superiority": ["accuracy"]}, "cannot be compared"),
         ("champion", {"margin": 0.1}, "margin: Extra inputs"),
         ("bundle-intact", {"parity": 2}, "less than 1"),
     ],

@@ -300,7 +300,8 @@ def test_a_margin_binds_the_worse_end_of_the_interval(
 ) -> None:
     difference = ask(NotWorseThanChampion(), worse, data, good).intervals["roc_auc"]
     for margin, status in ((-difference.low, "pass"), (-difference.low - 1e-6, "fail")):
-        assert ask(NotWorseThanChampion(margins={"roc_auc": margin}), worse, data, good).status == status
+        check = NotWorseThanChampion(margins={"roc_auc": margin}, superiority=())
+        assert ask(check, worse, data, good).status == status
 
 
 def test_an_equal_model_of_another_digest_passes(good: Scorer, data: EvaluationData, tmp_path: Path) -> None:

@@ -237,14 +237,20 @@ def test_the_gate_sees_the_policy_and_nothing_else_moves(bundle: Bundle) -> None
     assert verdicts == ["pass", "fail"]
 
 
-def test_the_champion_is_compared_under_the_candidates_costs(bundle: Bundle) -> None:
+def test_the_champion_is_compared_under_the_candidates_costs(bundle: Bundle, tmp_path: Path) -> None:
     old, data = Scorer(bundle), evaluation(Scorer(bundle), rows=800)
-    new = Scorer(with_policy(bundle, BY_BILL))
-    check = NotWorseThanChampion(margins={"empc": 0.5, "mpc": 0.5})
+    new = Scorer(with_policy(logistic_bundle(tmp_path, intercept=-2.0), BY_BILL))
+    check = NotWorseThanChampion(margins={"empc": 9.0, "profit": 9.0}, superiority=())
     for candidate, champion in ((old, new), (new, old)):
+        policy, raw = candidate.bundle.decision, read_columns(bundle.manifest.schema_spec, data.columns).raw
+        values = policy.values(raw)
         result = _asked(check, candidate, data, champion)
-        assert result.status == "pass"  # the same ranking: no difference under any costs
-        assert {one.value for one in result.intervals.values()} == {0.0}
+        for name in check.margins:
+            metric = decision_metrics(policy)[name]
+            first, second = (
+                metric(data.labels, one.probabilities(raw), values=values) for one in (candidate, champion)
+            )
+            assert result.intervals[name].value == pytest.approx(first - second)
 
 
 def _asked(check: Any, candidate: Scorer, data: Any, champion: Scorer | None = None) -> CheckResult:

@@ -323,6 +323,12 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "slice with edges": (lambda: declare(slices=(SliceSpec(field="plan", edges=(1,)),)), "need no edges"),
     "slice twice": (lambda: declare(slices=(SliceSpec(field="plan"),) * 2), "sliced twice"),
+    "protected number without slices": (
+        lambda: declare(
+            name="age", field=Annotated[int, Numeric("Age", ge=0, le=120, example=40, protected=True)]
+        ),
+        "the number 'age' is protected, so it needs slices",
+    ),
     "rule of nothing": (
         lambda: declare(rules=(Implies(when=when("age", 1), then=when("plan", "Plus")),)),
         "'age', which is not a field",
@@ -423,6 +429,19 @@ def test_words_files_and_slices_do_not_change_the_fingerprint(cls: type[Customer
     for other in reworded:
         assert other != spec
         assert other.fingerprint == spec.fingerprint
+
+
+def test_protecting_a_field_changes_neither_fingerprints_nor_the_bytes_of_others() -> None:
+    for spec in (IbmTelcoCustomer.spec, TelcoVisionCustomer.spec):
+        marked = {field.name for field in spec.fields if field.protected}
+        assert marked in ({"gender", "senior_citizen"}, {"gender", "age"})
+        before = spec.model_copy(
+            update={"fields": tuple(f.model_copy(update={"protected": False}) for f in spec.fields)}
+        )
+        assert before.fingerprint == spec.fingerprint
+        assert "protected" not in before.model_dump_json()
+        assert SchemaSpec.model_validate_json(spec.model_dump_json()) == spec
+        assert customer_class(spec).spec == spec
 
 
 def test_whatever_changes_the_meaning_changes_the_fingerprint() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from churn_core.gate.groups import wilson
 from churn_core.train.band import fit_band
 from churn_core.train.blend import probabilities
-from churn_core.train.evaluation.groups import wilson
 from churn_core.train.evaluation.sureness import agrees, score_groups
 
 Z = 1.6448536269514722  # of 90 %

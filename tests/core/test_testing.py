@@ -138,7 +138,11 @@ BUILT_IN: list[tuple[str, str, dict[str, Any]]] = [
     ("checks", "bundle-intact", {}),
     ("checks", "schema-compatible", {}),
     ("checks", "floors", {}),
+    ("checks", "sample-size", {}),
     ("checks", "champion", {}),
+    ("checks", "calibration", {}),
+    ("checks", "slices", {}),
+    ("checks", "fairness", {}),
     ("stores", "file", {}),
     *(("features", name, {"schema": PhoneCustomer}) for name in registry.names("features")),
 ]

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from churn_core.bundle import DecisionPolicy, best_contacts
 from churn_core.bundle.band import BandReader
+from churn_core.gate.groups import wilson
 from churn_core.train.evaluation.curves import Rows, rounded
-from churn_core.train.evaluation.groups import wilson
 
 __all__ = ["capacity", "given"]
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.bundle import DecisionPolicy
+from churn_core.gate.groups import wilson
 from churn_core.gate.metrics import Confusion, Sample
 from churn_core.gate.profit import profit_curve
-from churn_core.train.evaluation.groups import wilson
 
 __all__ = ["Rows", "calibration", "confusion_rows", "gains", "pr", "rounded", "roc", "scores"]
 

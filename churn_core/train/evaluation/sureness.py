@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_core.bundle.band import BandReader, ProbabilityBand
+from churn_core.gate.groups import wilson
 from churn_core.train.blend import probabilities as sigmoid
 from churn_core.train.blend import to_log_odds
-from churn_core.train.evaluation.groups import wilson
 
 __all__ = ["GROUPS", "ScoreGroup", "agrees", "score_groups"]
 

@@ -13,6 +13,7 @@ from churn_core.bundle.band import BandReader
 from churn_core.bundle.manifest import Interval
 from churn_core.features import RawTable
 from churn_core.gate.bootstrap import bootstrap
+from churn_core.gate.groups import risk_groups, slice_groups, wilson
 from churn_core.gate.metrics import (
     METRICS,
     Metric,
@@ -25,7 +26,6 @@ from churn_core.gate.metrics import (
     top_rate,
 )
 from churn_core.train.evaluation.curves import Rows, rounded
-from churn_core.train.evaluation.groups import risk_groups, slice_groups, wilson
 
 __all__ = ["deciles", "headline", "metrics_content", "replicates_for", "risk_levels", "slices"]
 

@@ -1,4 +1,4 @@
-"""Groups of customers: by slice of the schema, by decile of risk, by level of risk."""
+"""Groups of customers: by slice of the schema, by value of a field, by level of risk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from churn_core.bundle import DecisionPolicy
 from churn_core.features import RawTable
 from churn_core.schemas import FieldSpec, SliceSpec
 
-__all__ = ["Group", "risk_groups", "slice_groups", "wilson"]
+__all__ = ["Group", "all_groups", "field_groups", "risk_groups", "slice_groups", "wilson"]
 
 Mask = NDArray[np.bool_]
 _Z = 1.959963984540054  # of a two-sided 95 % interval
@@ -31,14 +31,39 @@ class Group:
     name: str
     members: Mask
 
+    def __str__(self) -> str:
+        return f"{self.field} {self.name}"
+
 
 def slice_groups(raw: RawTable) -> Iterator[Group]:
     """The groups by which a schema wants quality checked; those without customers are left out."""
     for spec in raw.spec.slices:
-        column = raw.values[:, raw.spec.positions[spec.field]]
-        for name, members in _cut(raw.spec.field(spec.field), spec, column):
-            if members.any():
-                yield Group(spec.field, name, members)
+        yield from field_groups(raw, spec.field)
+
+
+def all_groups(raw: RawTable) -> Iterator[Group]:
+    """The groups of the slices, and those of every other category and flag; of equal ones the first."""
+    sliced = [spec.field for spec in raw.spec.slices]
+    others = [field.name for field in raw.spec.fields if field.role != "numeric" and field.name not in sliced]
+    seen: set[bytes] = set()
+    for name in (*sliced, *others):
+        for group in field_groups(raw, name):
+            if (members := group.members.tobytes()) not in seen:
+                seen.add(members)
+                yield group
+
+
+def field_groups(raw: RawTable, name: str) -> Iterator[Group]:
+    """The groups of one field that have customers: its values, or where its slice cuts a number.
+
+    Raises:
+        SchemaError: The schema has no such field.
+    """
+    field = raw.spec.field(name)
+    spec = next((one for one in raw.spec.slices if one.field == name), SliceSpec(field=name))
+    for value, members in _cut(field, spec, raw.values[:, raw.spec.positions[name]]):
+        if members.any():
+            yield Group(name, value, members)
 
 
 def risk_groups(probabilities: NDArray[np.float64], policy: DecisionPolicy) -> Iterator[Group]:

@@ -1,0 +1,1 @@
+"""Whether the gate keeps its word."""
