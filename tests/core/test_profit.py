@@ -175,9 +175,9 @@ def test_a_single_case_by_adaptive_quadrature() -> None:
 )
 def test_the_beta_distribution_is_scipys(a: float, b: float, x: float) -> None:
     assert float(incomplete_beta(x, a, b)) == pytest.approx(special.betainc(a, b, x), rel=2e-10, abs=1e-13)
-    assert float(survival(x, a, b)) == pytest.approx(special.betaincc(a, b, x), rel=2e-10, abs=1e-12)
+    assert float(survival(x, a, b)) == pytest.approx(special.betainc(b, a, 1 - x), rel=2e-10, abs=1e-12)
     mean = a / (a + b)
-    above = mean * special.betaincc(a + 1, b, x) - x * special.betaincc(a, b, x)
+    above = mean * special.betainc(b, a + 1, 1 - x) - x * special.betainc(b, a, 1 - x)
     assert float(mean_excess(x, a, b)) == pytest.approx(above, abs=1e-12)
 
 
