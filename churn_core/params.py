@@ -9,7 +9,7 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -144,8 +144,15 @@ class CheckParams(_Section):
 
 
 class GateParams(_Section):
-    """The checks, in order."""
+    """The checks, in order, and what a verdict is worth.
 
+    Attributes:
+        valid_days: How long after it was given a verdict allows a promotion.
+        signers: Public keys one of which must have signed it; none asks for no signature.
+    """
+
+    valid_days: int = Field(default=14, ge=1, le=3650)
+    signers: tuple[Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")], ...] = ()
     checks: tuple[CheckParams, ...] = (
         CheckParams(name="bundle-intact"),
         CheckParams(name="schema-compatible"),

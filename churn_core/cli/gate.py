@@ -26,6 +26,12 @@ _STYLES = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
     "--json", "json_file", type=Path, metavar="FILE", help="Write the verdict here too; - to print it."
 )
 @click.option("--markdown", "markdown_file", type=Path, metavar="FILE", help="Write the page here too.")
+@click.option(
+    "--new-key",
+    type=Path,
+    metavar="FILE",
+    help="Judge nothing: write a new signing key to FILE, and print the public key for gate.signers.",
+)
 @project_options
 @click.pass_context
 def gate(
@@ -34,6 +40,7 @@ def gate(
     champion: str,
     json_file: Path | None,
     markdown_file: Path | None,
+    new_key: Path | None,
     root: Path,
     params_file: Path | None,
     overrides: tuple[str, ...],
@@ -41,11 +48,15 @@ def gate(
     """Judge a candidate against floors and the champion.
 
     REF is a folder, models:/name@alias or models:/name/version. The verdict is always written
-    to outputs/gate.json and outputs/gate.md. Ends with 0 if the candidate passed, with 1 if
-    it is refused.
+    to outputs/gate.json and outputs/gate.md, and signed where CHURN_SIGNING_KEY or
+    CHURN_SIGNING_KEY_FILE is set. Ends with 0 if the candidate passed, with 1 if it is refused.
     """
     from churn_core.gate import markdown
-    from churn_core.tracking import gate_candidate
+    from churn_core.tracking import gate_candidate, make_key
+
+    if new_key:
+        click.echo(make_key(new_key))
+        return
 
     params = settings(root, params_file, overrides)
     verdict = gate_candidate(params, root, candidate, champion)

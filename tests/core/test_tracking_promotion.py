@@ -25,7 +25,7 @@ from churn_core.tracking import (
     store_verdict,
 )
 from churn_core.tracking.client import connect
-from churn_core.tracking.log import append, live_at, previous_version, read_log
+from churn_core.tracking.log import live_at, previous_version, read_log
 from tests.support.tracking import MODEL, Project
 
 
