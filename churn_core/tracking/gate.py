@@ -50,6 +50,9 @@ def gate_candidate(params: Params, root: Path = Path(), candidate: str = "", cha
         ParamsError: A check does not take its options.
         RegistryError: The registry does not answer.
     """
+    # Imported here: it asks for the packages of the report.
+    from churn_core.train.report.verdict import tell_verdict
+
     where = tracking(params, root)
     check_key()
     verdict = judge(
@@ -64,7 +67,7 @@ def gate_candidate(params: Params, root: Path = Path(), candidate: str = "", cha
     sealed = seal(verdict)
     (root / _SEAL).write_bytes(sealed.to_bytes())
     store_verdict(params, verdict, root, sealed)
-
+    tell_verdict(root)
     return verdict
 
 
