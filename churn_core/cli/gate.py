@@ -30,6 +30,9 @@ _STYLES = {"pass": "green", "fail": "bold red", "warn": "yellow", "skip": "dim"}
     "--new-key",
     type=Path,
     metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _, file: _make_key(ctx, file),
     help="Judge nothing: write a new signing key to FILE, and print the public key for gate.signers.",
 )
 @project_options
@@ -40,7 +43,6 @@ def gate(
     champion: str,
     json_file: Path | None,
     markdown_file: Path | None,
-    new_key: Path | None,
     root: Path,
     params_file: Path | None,
     overrides: tuple[str, ...],
@@ -52,11 +54,7 @@ def gate(
     CHURN_SIGNING_KEY_FILE is set. Ends with 0 if the candidate passed, with 1 if it is refused.
     """
     from churn_core.gate import markdown
-    from churn_core.tracking import gate_candidate, make_key
-
-    if new_key:
-        click.echo(make_key(new_key))
-        return
+    from churn_core.tracking import gate_candidate
 
     params = settings(root, params_file, overrides)
     verdict = gate_candidate(params, root, candidate, champion)
@@ -70,6 +68,15 @@ def gate(
         show_verdict(verdict)
         _tell_signature(root, verdict)
     ctx.exit(0 if verdict.passed else 1)
+
+
+def _make_key(ctx: click.Context, file: Path | None) -> None:
+    if file is None:
+        return
+    from churn_core.tracking import make_key
+
+    click.echo(make_key(file))
+    ctx.exit()
 
 
 def show_verdict(verdict: Verdict) -> None:

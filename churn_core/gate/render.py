@@ -46,7 +46,9 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         yield f"| {_cell(result.name)} | {WORDS[result.status]} | {_cell(result.sentence)} |"
     named = {"Candidate": verdict.candidate, "champion": verdict.champion, "policy": verdict.policy}
     yield ""
-    yield " · ".join(f"{name} `{digest[:12]}`" if digest else f"{name} none" for name, digest in named.items())
+    yield " · ".join(
+        f"{name} `{digest[:12]}`" if digest else f"{name} none" for name, digest in named.items()
+    )
     for result in verdict.results:
         yield from _section(result)
     yield from ("", "<details><summary>What was judged</summary>", "", "| | SHA-256 |", "|---|---|")

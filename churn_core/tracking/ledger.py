@@ -151,8 +151,8 @@ def locate(where: Tracking, client: MlflowClient, entry: Entry) -> Version:
     same = [one for one in found if one.tags.get("bundle_digest") == entry.bundle and one.status == "READY"]
     if not same:
         raise NoSuchVersion(
-            f"the bundle {entry.bundle[:12]} of version {entry.to_version} is not in the registry (any more); "
-            "register it again with `churn register --bundle DIR`, or promote another version"
+            f"version {entry.to_version} (bundle {entry.bundle[:12]}) is not in the registry (any more); "
+            "register its bundle again with `churn register --bundle DIR`, or promote another version"
         )
     newest = max(same, key=lambda one: int(one.version))
     return find_version(where, Reference(where.model, version=str(newest.version)), client)

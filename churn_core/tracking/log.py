@@ -71,7 +71,9 @@ def read_log(tags: Mapping[str, str], claims: Mapping[str, str] | None = None) -
     """
     keys = sorted(key for key in tags if _KEY.fullmatch(key))
     if claims is not None:
-        keys = [_claimed(key, keys, digest) for key, digest in sorted(claims.items()) if _CLAIM.fullmatch(key)]
+        keys = [
+            _claimed(key, keys, digest) for key, digest in sorted(claims.items()) if _CLAIM.fullmatch(key)
+        ]
     entries = [_entry(key, tags[key]) for key in keys]
     previous = ""
     for number, entry in enumerate(entries, start=1):

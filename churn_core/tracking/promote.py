@@ -22,7 +22,6 @@ from churn_core.tracking.verdicts import last_verdict, stored_seal
 from churn_core.tracking.versions import (
     CANDIDATE,
     PRODUCTION,
-    Reference,
     Version,
     find_version,
     parse_reference,
@@ -163,9 +162,9 @@ def _check_settled(now: Standing, version: Version) -> None:
     if last is None or is_of(now.champion, last) or is_of(version, last):
         return
     raise RegistryError(
-        f"{last.who} put version {last.to_version} into production last, but the alias {PRODUCTION!r} does not "
-        f"name it: this move is under way, or was interrupted; try again, promote version {last.to_version} "
-        "again, or roll it back"
+        f"{last.who} put version {last.to_version} into production last, but the alias {PRODUCTION!r} does "
+        "not name it: this move is under way, or was interrupted; try again, promote version "
+        f"{last.to_version} again, or roll it back"
     )
 
 
