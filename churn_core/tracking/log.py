@@ -110,7 +110,7 @@ def previous_version(entries: Sequence[Entry]) -> Entry | None:
     for entry in entries:
         if entry.action == "rollback":
             pile = pile[:-1]
-        elif not pile or pile[-1].to_version != entry.to_version:
+        elif not pile or (pile[-1].to_version, pile[-1].bundle) != (entry.to_version, entry.bundle):
             pile.append(entry)
     return pile[-2] if len(pile) > 1 else None
 

@@ -310,6 +310,12 @@ def test_rollbacks_behave_like_a_pile(moves: list[int | None]) -> None:
     assert (live_at(entries, datetime.now(UTC)) is None) == (not pile)
 
 
+def test_versions_of_two_registries_are_told_apart_by_their_bundles() -> None:
+    first, second = entry(1, "promote", 1), entry(2, "promote", 1).model_copy(update={"bundle": "c" * 64})
+    assert previous_version([first, second]) == first
+    assert previous_version([first, first]) is None
+
+
 def test_what_was_live_when(project: Project) -> None:
     line_up(project, 2)
     rollback(project.params, project.root, who="ben")
