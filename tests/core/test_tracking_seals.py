@@ -172,7 +172,9 @@ def test_a_key_can_lie_in_a_file(project: Project, monkeypatch: pytest.MonkeyPat
 
 def test_signers_are_public_keys(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("schema: ibm-telco\ngate: {signers: [mine]}\n")
-    with pytest.raises(ParamsError, match="signers"):
+    with pytest.raises(
+        ParamsError, match="gate.signers.0: must be a public key as `churn gate --new-key FILE` prints it"
+    ):
         read_params(tmp_path / "params.yaml")
 
 
