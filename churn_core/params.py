@@ -9,11 +9,12 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from churn_core.errors import ParamsError
+from churn_core.params_yaml import parse_yaml
 from churn_core.schemas.moves import MoveCosts
 from churn_core.schemas.rules import Frozen, added
 
@@ -144,8 +145,15 @@ class CheckParams(_Section):
 
 
 class GateParams(_Section):
-    """The checks, in order."""
+    """The checks, in order, and what a verdict is worth.
 
+    Attributes:
+        valid_days: How long after it was given a verdict allows a promotion.
+        signers: Public keys one of which must have signed it; none asks for no signature.
+    """
+
+    valid_days: int = Field(default=14, ge=1, le=3650)
+    signers: tuple[Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")], ...] = ()
     checks: tuple[CheckParams, ...] = (
         CheckParams(name="bundle-intact"),
         CheckParams(name="schema-compatible"),
@@ -227,7 +235,7 @@ def _validated(data: dict[str, Any], source: str) -> Params:
 
 def _load_yaml(path: Path) -> dict[str, Any]:
     try:
-        data = _parse(path.read_text(encoding="utf-8"), str(path))
+        data = parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise ParamsError(f"{path} does not exist; run from the project's folder") from None
     except IsADirectoryError:
@@ -241,42 +249,6 @@ def _load_yaml(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", data or {})
 
 
-def _parse(text: str, name: str) -> Any:
-    """YAML in which no key is given twice: of two, YAML would silently take the last."""
-    import yaml
-
-    try:
-        node = yaml.compose(text, yaml.SafeLoader)
-        if node is not None:
-            _refuse_repeated(node, name)
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark: Any = getattr(error, "problem_mark", None)
-        where = f" near line {mark.line + 1}" if mark else ""
-        raise ParamsError(f"{name} is not valid YAML{where}") from None
-
-
-def _refuse_repeated(root: Any, name: str) -> None:
-    import yaml
-
-    nodes: list[Any] = [root]
-    seen: set[int] = set()  # a node with an anchor stands in several places
-    while nodes:
-        node = nodes.pop()
-        if id(node) in seen or isinstance(node, yaml.ScalarNode):
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-            continue
-        keys: set[str] = set()
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in keys:
-                raise ParamsError(f"{name}: line {key.start_mark.line + 1} gives {key.value!r} a second time")
-            keys.add(str(key.value))
-            nodes.append(value)
-
-
 def _override(data: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *sections, last = key.strip().split(".")
@@ -287,7 +259,7 @@ def _override(data: dict[str, Any], override: str) -> None:
         if not isinstance(inner, dict):
             raise ParamsError(f"override {override!r}: {section!r} is not a section")
         data = cast("dict[str, Any]", inner)
-    data[last] = _parse(text, f"override {override!r}: the value")
+    data[last] = parse_yaml(text, f"override {override!r}: the value")
 
 
 def _sentence(source: str, error: ValidationError) -> str:
@@ -298,6 +270,8 @@ def _sentence(source: str, error: ValidationError) -> str:
         near = difflib.get_close_matches(key, _known_keys(detail["loc"][:-1]), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return f"{source}: unknown key {place!r}{hint}"
+    if detail["loc"][:2] == ("gate", "signers") and detail["type"] == "string_pattern_mismatch":
+        return f"{source}: {place}: must be a public key as `churn gate --new-key FILE` prints it"
     if place == "mlflow.model" and detail["type"] == "string_pattern_mismatch":
         return f"{source}: {place}: must be a name without '/' and ':', and begin with no dot or blank"
     if detail["loc"][:2] == ("costs", "threshold"):

@@ -14,6 +14,7 @@ import click
 from churn_core.cli.options import pipeline_options, settings
 
 if TYPE_CHECKING:
+    from churn_core.params import Params
     from churn_core.tracking import Entry
 
 __all__ = ["check_model", "history", "promote", "register", "rollback"]
@@ -102,13 +103,33 @@ def rollback(
 
 @click.command()
 @click.option("--at", "at", default="", metavar="TIME", help="What was live then, as 2026-03-01T12:00 (UTC).")
+@click.option(
+    "--export", "to", type=Path, metavar="FILE", help="Write the whole log here, to carry it elsewhere."
+)
+@click.option(
+    "--import", "source", type=Path, metavar="FILE", help="Take over a log that another registry exported."
+)
 @pipeline_options
-def history(at: str, root: Path, params_file: Path | None, overrides: tuple[str, ...], as_json: bool) -> None:
+def history(
+    at: str,
+    to: Path | None,
+    source: Path | None,
+    root: Path,
+    params_file: Path | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Say what was in production, and when."""
+    from churn_core.tracking import export_log, live
     from churn_core.tracking import history as run
-    from churn_core.tracking import live
 
+    if sum(map(bool, (at, to, source))) > 1:
+        raise click.UsageError("--at, --export and --import are asked one at a time")
     params = settings(root, params_file, overrides)
+    if to:
+        to.write_bytes(export_log(params, root))
+    if source:
+        _take_over(params, root, source)
     if at:
         entry = live(params, root, at=_time(at))
         entries = [entry] if entry else []
@@ -121,6 +142,17 @@ def history(at: str, root: Path, params_file: Path | None, overrides: tuple[str,
         click.echo(_line(entry))
     if not entries:
         click.echo(f"nothing was in production{' then' if at else ''}")
+
+
+def _take_over(params: Params, root: Path, source: Path) -> None:
+    from churn_core.tracking import import_log
+
+    for entry in import_log(params, root, data=source.read_bytes()):
+        click.echo(
+            f"note: the bundle {entry.bundle[:12]} of entry {entry.number} is not registered here, so there "
+            "is no way back to it",
+            err=True,
+        )
 
 
 @click.command("check-model")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 
 from churn_core.gate.verdict import CheckResult, Verdict
 
-__all__ = ["headline", "markdown", "measurements"]
+__all__ = ["WORDS", "headline", "markdown", "measurements"]
 
-_WORDS = {"pass": "passed", "fail": "failed", "warn": "passed, with a warning", "skip": "not asked"}
+WORDS = {"pass": "passed", "fail": "failed", "warn": "passed, with a warning", "skip": "not asked"}
 
 
 def headline(verdict: Verdict) -> str:
@@ -34,7 +35,7 @@ def measurements(result: CheckResult) -> Iterator[tuple[str, str, str, str]]:
 
 
 def markdown(verdict: Verdict) -> str:
-    """The verdict as a Markdown page."""
+    """The verdict as a Markdown page, which also fits into a comment: numbers are folded away."""
     return "\n".join(_lines(verdict)) + "\n"
 
 
@@ -42,10 +43,15 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     yield f"# Gate: {'passed' if verdict.passed else 'refused'}"
     yield from ("", headline(verdict), "", "| Check | Result | Finding |", "|---|---|---|")
     for result in verdict.results:
-        yield f"| {_cell(result.name)} | {_WORDS[result.status]} | {_cell(result.sentence)} |"
+        yield f"| {_cell(result.name)} | {WORDS[result.status]} | {_cell(result.sentence)} |"
+    named = {"Candidate": verdict.candidate, "champion": verdict.champion, "policy": verdict.policy}
+    yield ""
+    yield " · ".join(
+        f"{name} `{digest[:12]}`" if digest else f"{name} none" for name, digest in named.items()
+    )
     for result in verdict.results:
         yield from _section(result)
-    yield from ("", "## What was judged", "", "| | SHA-256 |", "|---|---|")
+    yield from ("", "<details><summary>What was judged</summary>", "", "| | SHA-256 |", "|---|---|")
     for label, digest in (
         ("Candidate", verdict.candidate or "cannot be read"),
         ("Champion", verdict.champion or "none"),
@@ -54,20 +60,22 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         ("This verdict", verdict.digest),
     ):
         yield f"| {label} | `{digest}` |"
+    yield from ("", "</details>")
 
 
 def _section(result: CheckResult) -> Iterator[str]:
     rows = list(measurements(result))
     if not rows and not result.details:
         return
-    yield from ("", f"## {_cell(result.name)}")
+    yield from ("", f"<details><summary>{escape(result.name)}: {WORDS[result.status]}</summary>")
     if rows:
         yield from ("", "| Measure | Value | Interval | Asked |", "|---|---|---|---|")
         yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
     if result.details:
         yield ""
         yield from (f"- {_cell(detail)}" for detail in result.details)
+    yield from ("", "</details>")
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return " ".join(escape(text, quote=False).replace("|", "\\|").split())

@@ -15,7 +15,9 @@ from churn_core.tracking.gate import gate_candidate, holdout
 from churn_core.tracking.log import Entry
 from churn_core.tracking.promote import history, live, promote, rollback
 from churn_core.tracking.register import Registered, register
+from churn_core.tracking.seals import Seal, make_key, read_seal
 from churn_core.tracking.store import MlflowStore
+from churn_core.tracking.transfer import export_log, import_log
 from churn_core.tracking.verdicts import store_verdict
 
 __all__ = [
@@ -23,13 +25,18 @@ __all__ = [
     "MlflowStore",
     "ModelCheck",
     "Registered",
+    "Seal",
     "Tracking",
     "check_model",
+    "export_log",
     "gate_candidate",
     "history",
     "holdout",
+    "import_log",
     "live",
+    "make_key",
     "promote",
+    "read_seal",
     "register",
     "rollback",
     "store_verdict",

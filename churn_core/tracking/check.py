@@ -11,9 +11,11 @@ from churn_core.params import Params
 from churn_core.tracking.artifacts import open_version
 from churn_core.tracking.client import connect
 from churn_core.tracking.config import Tracking, tracking
-from churn_core.tracking.log import Entry, read_log
-from churn_core.tracking.verdicts import read_stored
-from churn_core.tracking.versions import PRODUCTION, Reference, Version, find_version, registered_model
+from churn_core.tracking.ledger import is_of, standing
+from churn_core.tracking.log import Entry
+from churn_core.tracking.seals import check_seal
+from churn_core.tracking.verdicts import read_stored, stored_seal
+from churn_core.tracking.versions import PRODUCTION, Reference, Version, find_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,10 +54,10 @@ def check_model(params: Params, root: Path = Path(), *, allow_override: bool = F
     """
     where = tracking(params, root)
     with connect(where) as client:
-        return _check(where, client, allow_override)
+        return _check(where, client, params, allow_override)
 
 
-def _check(where: Tracking, client: MlflowClient, allow_override: bool) -> ModelCheck:
+def _check(where: Tracking, client: MlflowClient, params: Params, allow_override: bool) -> ModelCheck:
     try:
         version = find_version(where, Reference(where.model, alias=PRODUCTION), client)
     except RegistryError as error:
@@ -66,7 +68,7 @@ def _check(where: Tracking, client: MlflowClient, allow_override: bool) -> Model
     digest = _digest(where, version, problems)
     entry = _last_entry(where, client, version, problems)
     if entry is not None and digest:
-        problems += _promotion(where, version, entry, digest, allow_override)
+        problems += _promotion(where, version, entry, digest, params.gate.signers, allow_override)
     return ModelCheck(where.model, version.version, digest, tuple(problems), entry)
 
 
@@ -80,21 +82,26 @@ def _digest(where: Tracking, version: Version, problems: list[str]) -> str:
 
 def _last_entry(where: Tracking, client: MlflowClient, version: Version, problems: list[str]) -> Entry | None:
     try:
-        entries = read_log(registered_model(client, where.model).tags)
+        entry = standing(where, client).last
     except RegistryError as error:
         problems.append(str(error))
         return None
-    if not entries or entries[-1].to_version != version.version:
+    if entry is None or not is_of(version, entry):
         problems.append(
             f"version {version.version} carries the alias {PRODUCTION!r}, but the promotion log does not say "
             "who put it there"
         )
         return None
-    return entries[-1]
+    return entry
 
 
 def _promotion(
-    where: Tracking, version: Version, entry: Entry, digest: str, allow_override: bool
+    where: Tracking,
+    version: Version,
+    entry: Entry,
+    digest: str,
+    signers: tuple[str, ...],
+    allow_override: bool,
 ) -> list[str]:
     """What is wrong with how the version came into production."""
     if entry.bundle != digest:
@@ -105,6 +112,8 @@ def _promotion(
         return [f"version {version.version} was promoted over the gate by {entry.who}: {entry.why}"]
     try:
         verdict = read_stored(where, version, entry.verdict)
+        if signers:
+            check_seal(stored_seal(where, version, entry.verdict), signers)
     except (GateRefused, RegistryError) as error:
         return [str(error)]
     if verdict.candidate != digest or not verdict.passed:

@@ -12,6 +12,7 @@ from churn_core.tracking.artifacts import open_version
 from churn_core.tracking.client import connect
 from churn_core.tracking.config import Tracking, tracking
 from churn_core.tracking.register import BUNDLE
+from churn_core.tracking.seals import check_key, seal
 from churn_core.tracking.verdicts import store_verdict
 from churn_core.tracking.versions import (
     CANDIDATE,
@@ -26,14 +27,15 @@ from churn_core.tracking.versions import (
 __all__ = ["NO_CHAMPION", "gate_candidate", "holdout"]
 
 NO_CHAMPION = "none"
-_JSON, _MARKDOWN = Path("outputs/gate.json"), Path("outputs/gate.md")
+_JSON, _MARKDOWN, _SEAL = (Path(f"outputs/gate.{suffix}") for suffix in ("json", "md", "seal"))
 
 
 def gate_candidate(params: Params, root: Path = Path(), candidate: str = "", champion: str = "") -> Verdict:
     """Judge a candidate on the project's hold-out.
 
-    The verdict is written to `outputs/gate.json` and `outputs/gate.md`, and stored beside the
-    candidate's version where it is registered.
+    The verdict is written to `outputs/gate.json` and `outputs/gate.md`, its seal to
+    `outputs/gate.seal`, and told in `outputs/report.html`; where the candidate is registered, they
+    are stored beside its version.
 
     Args:
         candidate: A folder or a `models:/` reference; by default `models/candidate`, or the
@@ -43,11 +45,16 @@ def gate_candidate(params: Params, root: Path = Path(), candidate: str = "", cha
     Raises:
         BundleError: There is nothing at a reference.
         DataError: The data were not prepared.
+        GateRefused: The signing key in the environment is none.
         PluginError: A check is not installed.
         ParamsError: A check does not take its options.
         RegistryError: The registry does not answer.
     """
+    # Imported here: it asks for the packages of the report.
+    from churn_core.train.report.verdict import tell_verdict
+
     where = tracking(params, root)
+    check_key()
     verdict = judge(
         _candidate(where, root, candidate),
         _champion(where, champion),
@@ -57,7 +64,10 @@ def gate_candidate(params: Params, root: Path = Path(), candidate: str = "", cha
     (root / _JSON).parent.mkdir(parents=True, exist_ok=True)
     (root / _JSON).write_bytes(verdict.to_bytes())
     (root / _MARKDOWN).write_text(markdown(verdict), encoding="utf-8")
-    store_verdict(params, verdict, root)
+    sealed = seal(verdict)
+    (root / _SEAL).write_bytes(sealed.to_bytes())
+    store_verdict(params, verdict, root, sealed)
+    tell_verdict(root)
     return verdict
 
 

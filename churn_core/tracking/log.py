@@ -1,9 +1,8 @@
 """The promotion log: who put which version into production, when and why.
 
-Every entry is a tag of the registered model, so the log lives and moves with the registry. An
-entry carries the digest of the one before it: nothing can be changed or left out unnoticed.
-The tag's name carries number and digest: two entries written at the same time both stay, and
-are seen to contradict each other.
+Every entry is a tag of the registered model, named by number and digest. An entry carries the
+digest of the one before it: nothing can be changed or left out unnoticed. How entries get into a
+registry, one writer at a time, is told in `churn_core.tracking.ledger`.
 """
 
 from __future__ import annotations
@@ -12,19 +11,17 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
 from churn_core.errors import RegistryError
 from churn_core.schemas.rules import Frozen
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-__all__ = ["Entry", "append", "live_at", "previous_version", "read_log"]
+__all__ = ["Entry", "claim_key", "live_at", "previous_version", "read_log"]
 
 _KEY = re.compile(r"promotion\.(\d{6})\.([0-9a-f]{16})")
+_CLAIM = re.compile(r"promotion\.\d{6}")
 
 
 class Entry(Frozen):
@@ -33,7 +30,8 @@ class Entry(Frozen):
     Attributes:
         number: 1 for the first.
         previous: Digest of the entry before; empty for the first.
-        from_version: What was live before; empty for nothing.
+        when: To the microsecond, and never before the entry that precedes it.
+        from_version: What was live before, as the registry of that day numbered it; empty for nothing.
         bundle: Digest of the bundle of `to_version`.
         verdict: Digest of the verdict that allowed it; empty for an override without any.
         override: Whether the gate was overruled; then `who` and `why` answer for it.
@@ -59,16 +57,24 @@ class Entry(Frozen):
     @property
     def key(self) -> str:
         """Name of the tag that holds it."""
-        return f"promotion.{self.number:06d}.{self.digest[:16]}"
+        return f"{claim_key(self.number)}.{self.digest[:16]}"
 
 
-def read_log(tags: Mapping[str, str]) -> tuple[Entry, ...]:
+def read_log(tags: Mapping[str, str], claims: Mapping[str, str] | None = None) -> tuple[Entry, ...]:
     """The log among the tags of a registered model, oldest entry first.
+
+    Args:
+        claims: Which digest counts for each number, as the ledger has it; without, every entry counts.
 
     Raises:
         RegistryError: An entry was changed or is missing, or two contradict each other.
     """
-    entries = [_entry(key, text) for key, text in sorted(tags.items()) if _KEY.fullmatch(key)]
+    keys = sorted(key for key in tags if _KEY.fullmatch(key))
+    if claims is not None:
+        keys = [
+            _claimed(key, keys, digest) for key, digest in sorted(claims.items()) if _CLAIM.fullmatch(key)
+        ]
+    entries = [_entry(key, tags[key]) for key in keys]
     previous = ""
     for number, entry in enumerate(entries, start=1):
         if entry.number < number:
@@ -79,33 +85,19 @@ def read_log(tags: Mapping[str, str]) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
-def append(client: MlflowClient, model: str, entry: Entry) -> None:
-    """Write an entry, unless another was written at the same time.
-
-    Raises:
-        RegistryError: Another was; this one was taken back.
-    """
-    client.set_registered_model_tag(model, entry.key, entry.model_dump_json())
-    rivals = [
-        key
-        for key in client.get_registered_model(model).tags
-        if key.startswith(entry.key[: entry.key.rindex(".") + 1]) and key != entry.key
-    ]
-    if rivals:
-        client.delete_registered_model_tag(model, entry.key)
-        raise RegistryError(
-            "somebody else moved the production alias at the same time; look at it and try again"
-        )
+def claim_key(number: int) -> str:
+    """Name under which the ledger says which entry of a number counts."""
+    return f"promotion.{number:06d}"
 
 
 def live_at(entries: Sequence[Entry], when: datetime) -> Entry | None:
     """The entry whose version was live at a time; `None` before the first.
 
     Args:
-        when: UTC where it has no zone.
+        when: UTC where it has no zone. An entry counts from the start of the second that people are told.
     """
     moment = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return next((entry for entry in reversed(entries) if entry.when <= moment), None)
+    return next((entry for entry in reversed(entries) if entry.when.replace(microsecond=0) <= moment), None)
 
 
 def previous_version(entries: Sequence[Entry]) -> Entry | None:
@@ -118,9 +110,18 @@ def previous_version(entries: Sequence[Entry]) -> Entry | None:
     for entry in entries:
         if entry.action == "rollback":
             pile = pile[:-1]
-        elif not pile or pile[-1].to_version != entry.to_version:
+        elif not pile or (pile[-1].to_version, pile[-1].bundle) != (entry.to_version, entry.bundle):
             pile.append(entry)
     return pile[-2] if len(pile) > 1 else None
+
+
+def _claimed(key: str, keys: list[str], digest: str) -> str:
+    name = f"{key}.{digest[:16]}"
+    if name not in keys:
+        raise RegistryError(
+            f"the promotion log lacks its entry of number {int(key.rpartition('.')[2])}, or it was changed"
+        )
+    return name
 
 
 def _entry(key: str, text: str) -> Entry:

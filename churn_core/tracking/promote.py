@@ -15,17 +15,16 @@ from churn_core.params import Params
 from churn_core.tracking.artifacts import open_version
 from churn_core.tracking.client import connect
 from churn_core.tracking.config import Tracking, tracking
-from churn_core.tracking.log import Entry, append, live_at, previous_version, read_log
-from churn_core.tracking.verdicts import last_verdict
+from churn_core.tracking.ledger import Standing, append, is_of, locate, point, standing
+from churn_core.tracking.log import Entry, live_at, previous_version
+from churn_core.tracking.seals import check_seal
+from churn_core.tracking.verdicts import last_verdict, stored_seal
 from churn_core.tracking.versions import (
     CANDIDATE,
     PRODUCTION,
-    Reference,
     Version,
     find_version,
     parse_reference,
-    production_version,
-    registered_model,
 )
 
 if TYPE_CHECKING:
@@ -51,40 +50,42 @@ def promote(
 
     Args:
         ref: An alias, a version number, or `models:/...`.
-        verdict: By default the last one that is stored beside the version.
+        verdict: By default the last one that is stored beside the version. Another one counts as
+            given now, and where signatures are asked for has to be stored there with one.
         override: Overrule the gate; asks for a reason, and is written down as such.
 
     Returns:
         The entry in the promotion log.
 
     Raises:
-        GateRefused: No passing verdict speaks for exactly this bundle against the champion of
+        GateRefused: No fresh passing verdict speaks for exactly this bundle against the champion of
             today under the policy of today.
         BundleError: The registered bundle is damaged.
-        RegistryError: There is no such version, or the registry does not answer.
+        RegistryError: There is no such version, somebody else moved the alias at the same time, or
+            the registry does not answer.
     """
     where = tracking(params, root)
     if override and not (who.strip() and reason.strip()):
         raise GateRefused("the gate is overruled only by name and with a reason: --who and --reason")
     with connect(where) as client:
         version = _version_of(where, client, ref)
-        entries = read_log(registered_model(client, where.model).tags)
-        champion = production_version(client, where.model)
+        now = standing(where, client)
         if not override:
-            _check_settled(entries, champion, version)
+            _check_settled(now, version)
         digest = open_version(where, version).manifest.digest
-        standing = _standing(entries, champion, version, digest)
+        settled = _settled(now, version, digest)
         allowed = _allowed(
             lambda: verdict or last_verdict(where, version),
-            lambda found: _check(found, version, digest, champion, params, standing),
+            lambda found: _check(where, found, version, digest, now.champion, params, settled, given=verdict),
             override=override,
         )
-        if standing:
-            return standing
+        if settled:
+            if now.champion is None or now.champion.version != version.version:
+                point(where, client, settled)  # an interrupted promotion: nothing but the alias is missing
+            return settled
         entry = _entry(
-            entries,
+            now,
             "promote",
-            champion,
             version,
             who=who,
             why=reason,
@@ -92,7 +93,7 @@ def promote(
             verdict=allowed,
             override=override,
         )
-        return _move(client, where, entry)
+        return _move(where, client, entry)
 
 
 def rollback(params: Params, root: Path = Path(), *, who: str, reason: str = "") -> Entry:
@@ -101,22 +102,21 @@ def rollback(params: Params, root: Path = Path(), *, who: str, reason: str = "")
     Raises:
         GateRefused: There is nothing to go back to.
         BundleError: The bundle to go back to is damaged.
-        RegistryError: The registry does not answer.
+        RegistryError: It was deleted, or the registry does not answer.
     """
     where = tracking(params, root)
     with connect(where) as client:
-        entries = read_log(registered_model(client, where.model).tags)
-        target = previous_version(entries)
+        now = standing(where, client)
+        target = previous_version(now.entries)
         if target is None:
             raise GateRefused(f"no version of {where.model!r} was in production before the present one")
-        version = find_version(where, Reference(where.model, version=target.to_version), client)
+        version = locate(where, client, target)
         digest = open_version(where, version).manifest.digest
         if digest != target.bundle:
             raise GateRefused(f"version {version.version} is no longer the bundle that was in production")
         entry = _entry(
-            entries,
+            now,
             "rollback",
-            production_version(client, where.model),
             version,
             who=who,
             why=reason,
@@ -124,7 +124,7 @@ def rollback(params: Params, root: Path = Path(), *, who: str, reason: str = "")
             verdict=target.verdict,
             override=target.override,
         )
-        return _move(client, where, entry)
+        return _move(where, client, entry)
 
 
 def history(params: Params, root: Path = Path()) -> tuple[Entry, ...]:
@@ -135,7 +135,7 @@ def history(params: Params, root: Path = Path()) -> tuple[Entry, ...]:
     """
     where = tracking(params, root)
     with connect(where) as client:
-        return read_log(registered_model(client, where.model).tags)
+        return standing(where, client).entries
 
 
 def live(params: Params, root: Path = Path(), *, at: datetime) -> Entry | None:
@@ -153,28 +153,28 @@ def _version_of(where: Tracking, client: MlflowClient, ref: str) -> Version:
     return version
 
 
-def _check_settled(entries: tuple[Entry, ...], champion: Version | None, version: Version) -> None:
+def _check_settled(now: Standing, version: Version) -> None:
     """Refuse to judge against a champion that is just being replaced.
 
     Between another promotion's entry and its alias, the champion that the alias names is the old one.
     """
-    logged = entries[-1].to_version if entries else ""
-    if logged in ("", champion.version if champion else "", version.version):
+    last = now.last
+    if last is None or is_of(now.champion, last) or is_of(version, last):
         return
     raise RegistryError(
-        f"version {logged} was promoted last, but the alias {PRODUCTION!r} does not name it: another move "
-        f"is under way, or was interrupted; try again, promote version {logged} again, or roll it back"
+        f"{last.who} put version {last.to_version} into production last, but the alias {PRODUCTION!r} does "
+        "not name it: this move is under way, or was interrupted; try again, promote version "
+        f"{last.to_version} again, or roll it back"
     )
 
 
-def _standing(
-    entries: tuple[Entry, ...], champion: Version | None, version: Version, digest: str
-) -> Entry | None:
-    """The entry by which exactly this bundle is in production already."""
-    if not entries or champion is None or champion.version != version.version:
+def _settled(now: Standing, version: Version, digest: str) -> Entry | None:
+    """The entry by which exactly this bundle is in production already, or would be but for the alias."""
+    last, champion = now.last, now.champion
+    if last is None or last.bundle != digest:
         return None
-    last = entries[-1]
-    return last if (last.to_version, last.bundle) == (version.version, digest) else None
+    is_live = champion is not None and champion.version == version.version
+    return last if is_live or not is_of(champion, last) else None
 
 
 def _allowed(find: Callable[[], Verdict], check: Callable[[Verdict], None], *, override: bool) -> str:
@@ -191,12 +191,14 @@ def _allowed(find: Callable[[], Verdict], check: Callable[[Verdict], None], *, o
 
 
 def _check(
+    where: Tracking,
     verdict: Verdict,
     version: Version,
     digest: str,
     champion: Version | None,
     params: Params,
-    standing: Entry | None,
+    settled: Entry | None,
+    given: Verdict | None,
 ) -> None:
     name = f"version {version.version} of {version.model!r}"
     again = f"run `churn gate --candidate models:/{version.model}/{version.version}`"
@@ -205,28 +207,26 @@ def _check(
     if verdict.policy != policy_digest(params.gate):
         raise GateRefused(f"{name} was judged by another policy than params.yaml has now; {again}")
     # The verdict by which a version went live compared it with the champion of that time.
-    went_live = standing is not None and standing.verdict == verdict.digest
+    went_live = settled is not None and settled.verdict == verdict.digest
     if not went_live and verdict.champion != (champion.digest if champion else ""):
         rival = f"version {champion.version}, which is in production" if champion else "no champion"
         raise GateRefused(f"{name} was not compared with {rival}; {again}")
     if not verdict.passed:
         failed = ", ".join(result.name for result in verdict.failures())
         raise GateRefused(f"{name} did not pass the gate ({failed or 'nothing was checked'})")
+    if given is None or params.gate.signers:
+        found = stored_seal(where, version, verdict.digest)
+        check_seal(found, params.gate.signers, None if went_live else params.gate.valid_days)
 
 
-def _entry(
-    entries: tuple[Entry, ...],
-    action: str,
-    champion: Version | None,
-    version: Version,
-    **facts: object,
-) -> Entry:
+def _entry(now: Standing, action: str, version: Version, **facts: object) -> Entry:
+    last, when = now.last, datetime.now(UTC)
     content = {
-        "number": len(entries) + 1,
-        "previous": entries[-1].digest if entries else "",
+        "number": len(now.entries) + 1,
+        "previous": last.digest if last else "",
         "action": action,
-        "when": datetime.now(UTC).replace(microsecond=0),
-        "from_version": champion.version if champion else "",
+        "when": max(when, last.when) if last else when,
+        "from_version": now.champion.version if now.champion else "",
         "to_version": version.version,
     }
     try:
@@ -238,9 +238,9 @@ def _entry(
         ) from None
 
 
-def _move(client: MlflowClient, where: Tracking, entry: Entry) -> Entry:
+def _move(where: Tracking, client: MlflowClient, entry: Entry) -> Entry:
     # The log comes first: an interrupted promotion is seen as an entry without its alias, and
     # never as a model in production that nobody answers for.
-    append(client, where.model, entry)
-    client.set_registered_model_alias(where.model, PRODUCTION, entry.to_version)
+    append(where, client, entry)
+    point(where, client, entry)
     return entry

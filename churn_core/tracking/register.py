@@ -15,8 +15,10 @@ from churn_core.gate import Verdict, read_verdict
 from churn_core.params import Params
 from churn_core.tracking.artifacts import MODEL
 from churn_core.tracking.client import connect
-from churn_core.tracking.config import tracking
+from churn_core.tracking.config import Tracking, tracking
+from churn_core.tracking.ledger import LEDGER, new_ledger
 from churn_core.tracking.runs import log_run
+from churn_core.tracking.seals import Seal, read_seal
 from churn_core.tracking.verdicts import attach_verdict
 from churn_core.tracking.versions import CANDIDATE
 
@@ -72,7 +74,7 @@ def register(params: Params, root: Path = Path(), folder: Path | None = None) ->
     metrics = metrics if is_evaluated else {}
     verdict = _verdict(root, bundle.manifest)
     with connect(where, create=True) as client:
-        _ensure_model(client, where.model)
+        _ensure_model(where, client)
         tags = {"bundle_digest": bundle.manifest.digest, "metrics_digest": _digest(metrics)}
         found = _registered(client, where.model, tags)
         if found is None:
@@ -83,7 +85,7 @@ def register(params: Params, root: Path = Path(), folder: Path | None = None) ->
             run_id, version = found
         client.set_registered_model_alias(where.model, CANDIDATE, version)
         if verdict is not None:
-            attach_verdict(client, where.model, verdict)
+            attach_verdict(client, where.model, *verdict)
     return Registered(where.model, version, run_id, bundle.manifest.digest, created=found is None)
 
 
@@ -98,24 +100,29 @@ def _metrics(root: Path) -> dict[str, Any]:
         raise StageError(f"{path} cannot be read; run `churn evaluate`") from None
 
 
-def _verdict(root: Path, manifest: Manifest) -> Verdict | None:
-    """The last verdict, if it is about this bundle."""
+def _verdict(root: Path, manifest: Manifest) -> tuple[Verdict, Seal] | None:
+    """The last verdict with its seal, if it is about this bundle."""
     try:
         verdict = read_verdict((root / "outputs/gate.json").read_bytes())
+        sealed = read_seal((root / "outputs/gate.seal").read_bytes(), verdict.digest)
     except (OSError, GateRefused):
         return None
-    return verdict if verdict.candidate == manifest.digest else None
+    return (verdict, sealed) if verdict.candidate == manifest.digest else None
 
 
 def _digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _ensure_model(client: MlflowClient, name: str) -> None:
+def _ensure_model(where: Tracking, client: MlflowClient) -> None:
     from mlflow.exceptions import MlflowException
 
+    name = where.model
+    if client.search_registered_models(f"name = '{name}'"):
+        return
     try:
-        client.create_registered_model(name)
+        # With its ledger from the first moment: who makes the model makes the only one.
+        client.create_registered_model(name, tags={LEDGER: new_ledger(where, client)})
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

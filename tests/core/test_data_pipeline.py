@@ -26,7 +26,10 @@ PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, dict[str, Any]] = PIPELINE["stages"]
 
 # Named by every stage, and without influence on what comes out.
-CARRIERS = {f"churn_core/{name}.py" for name in ("__init__", "errors", "params", "protocols", "registry")}
+CARRIERS = {
+    f"churn_core/{name}.py"
+    for name in ("__init__", "errors", "params", "params_yaml", "protocols", "registry")
+}
 
 MODULES = {
     "fetch": ("churn_core.train.fetch", "datasets"),

@@ -17,6 +17,7 @@ from churn_core.gate import read_verdict
 from churn_core.params import MlflowParams, Params
 from churn_core.tracking import register, tracking
 from churn_core.tracking.client import connect
+from churn_core.tracking.seals import seal
 from tests.support.tracking import MODEL, Project
 
 LEADERBOARD = [
@@ -202,6 +203,7 @@ def test_a_verdict_that_was_given_before_comes_along(project: Project) -> None:
     bundle = project.train()
     verdict = project.verdict(bundle.manifest.digest)
     project.write("outputs/gate.json", verdict.to_bytes().decode())
+    project.write("outputs/gate.seal", seal(verdict).to_bytes().decode())
     done = register(project.params, project.root)
     with connect(project.where) as client:
         tags = client.get_model_version(MODEL, "1").tags

@@ -18,8 +18,20 @@ import pytest
 import churn_core
 from churn_core.errors import BundleError, GateRefused, RegistryError
 from churn_core.params import MlflowParams, Params
-from churn_core.tracking import MlflowStore, check_model, history, promote, rollback, tracking
+from churn_core.tracking import (
+    Entry,
+    MlflowStore,
+    check_model,
+    export_log,
+    history,
+    import_log,
+    live,
+    promote,
+    rollback,
+    tracking,
+)
 from churn_core.tracking.client import connect
+from churn_core.tracking.ledger import append, point, standing
 from tests.support.servers import free_port, mlflow_process
 from tests.support.tracking import MODEL, Project
 
@@ -62,6 +74,51 @@ def test_the_whole_way_works_over_http(far: Project, capfd: pytest.CaptureFixtur
     _a_service_needs_no_mlflow(far, first.digest)
     _bundles_are_fetched_once(far, first.digest)
     _a_bundle_damaged_on_the_server_is_refused(far)
+
+
+def test_a_log_moves_to_a_server(far: Project, empty_registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = Params(mlflow=MlflowParams(model="moved-churn"))
+    (far.root / "near").mkdir()
+    near = Project(far.root / "near", empty_registry)
+    near.params = far.params = params
+    with monkeypatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI")
+        digests = [near.judged(intercept=-1.0).digest]
+        promote(params, near.root, who="ana")
+        digests.append(near.judged(digests[0], intercept=-1.1).digest)
+        promote(params, near.root, who="ana")
+        entries, file = history(params, near.root), export_log(params, near.root)
+    for intercept in (-1.1, -1.0):
+        far.register(intercept=intercept)
+    assert import_log(params, far.root, data=file) == ()
+    assert history(params, far.root) == entries
+    for entry in entries:
+        assert live(params, far.root, at=entry.when) == entry
+    assert check_model(params, far.root).digest == digests[1]
+    _of_two_at_once_one_is_first(far, digests)
+    assert rollback(params, far.root, who="ben").bundle == digests[1]
+    assert check_model(params, far.root).passed
+
+
+def _of_two_at_once_one_is_first(far: Project, digests: list[str]) -> None:
+    """Both read the log before either writes."""
+    far.register(intercept=-1.2)
+    with connect(far.where) as client:
+        now = standing(far.where, client)
+        last = now.entries[-1]
+        entries = [
+            Entry.model_validate(
+                {**last.model_dump(), "number": 3, "previous": last.digest, "who": who, "bundle": bundle}
+            )
+            for who, bundle in (("ana", digests[0]), ("ben", digests[1]))
+        ]
+        append(far.where, client, entries[0])
+        with pytest.raises(
+            RegistryError, match="ana moved the production alias to version 2 at the same time"
+        ):
+            append(far.where, client, entries[1])
+        point(far.where, client, entries[0])
+        assert standing(far.where, client).entries == (*now.entries, entries[0])
 
 
 def _a_service_needs_no_mlflow(far: Project, digest: str) -> None:

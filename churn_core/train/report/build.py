@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from churn_core.bundle import Manifest
@@ -24,7 +22,9 @@ from churn_core.train.evaluation.tables import headline
 from churn_core.train.evaluation.words import money, share, tied
 from churn_core.train.leaderboard import read_leaderboard
 from churn_core.train.report import sentences
+from churn_core.train.report.environment import environment
 from churn_core.train.report.sources import Sources
+from churn_core.train.report.verdict import fill, last_verdict
 
 __all__ = ["MARKDOWN", "PAGE", "render", "write_report"]
 
@@ -48,6 +48,8 @@ _TWO_DIGITS = ("profit", "lift", "calibration", "spiegelhalter", "empc", "mpc")
 def write_report(folder: Path, manifest: Manifest, figures: Mapping[str, str] | None = None) -> Path:
     """Write `report.html` and `report.md` beside the numbers that they tell.
 
+    The page tells the verdict of `gate.json` too, if there is one about this bundle.
+
     Args:
         folder: Holds the evaluation, and the leaderboard if there is one.
         figures: As SVG by name, where they have been drawn from these numbers already.
@@ -64,7 +66,8 @@ def write_report(folder: Path, manifest: Manifest, figures: Mapping[str, str] | 
         figures = {name: to_svg(draw(name, numbers)) for name in drawable(numbers)}
     (folder / MARKDOWN).write_text(render(manifest, numbers, **files), encoding="utf-8")
     page = folder / PAGE
-    page.write_text(render(manifest, numbers, figures=figures, **files), encoding="utf-8")
+    told = render(manifest, numbers, figures=figures, **files)
+    page.write_text(fill(told, last_verdict(folder, manifest.digest)), encoding="utf-8")
     return page
 
 
@@ -104,28 +107,8 @@ def render(
         "typical": money(policy.typical_value, policy.costs.currency),
         "words": sentences,
     }
-    template = _environment(marked).get_template(f"{PAGE if marked else MARKDOWN}.j2")
+    template = environment(marked=marked).get_template(f"{PAGE if marked else MARKDOWN}.j2")
     return tied(template.render(context))
-
-
-@cache
-def _environment(marked: bool) -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=marked,  # noqa: S701
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"cell": _cell, "lines": lambda text: " ".join(text.split())}
-    return environment
-
-
-def _cell(text: str) -> str:
-    """Text that stays within its cell of a Markdown table, and is no markup there."""
-    for mark in "\\`*_[]<>|#":
-        text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
 
 
 def _files(

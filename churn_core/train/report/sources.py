@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any
+from urllib.parse import unquote
 
 from markupsafe import Markup
 
 from churn_core.train.evaluation.words import MISSING, money, number, points, share
 
-__all__ = ["FORMS", "Sources"]
+__all__ = ["FORMS", "Sources", "key"]
 
 FORMS: dict[str, Callable[..., str]] = {
     "count": lambda value: number(value, 0),
+    "figures": lambda value: MISSING if value is None else f"{value:.6g}",
     "exact": lambda value: MISSING if value is None else f"{value:.2g}",
     "number": number,
     "percent": lambda value: MISSING if value is None else f"{100 * value:g}\u00a0%",
@@ -43,9 +45,9 @@ class Sources:
         self._marked = marked
 
     def find(self, source: str) -> Any:
-        """What stands at `file#key.key`; places in lists are numbers."""
+        """What stands at `file#key.key`; places in lists are numbers, points within keys are `%2E`."""
         file, _, keys = source.partition("#")
-        return reduce(_step, keys.split("."), self._files[file])
+        return reduce(_step, map(unquote, keys.split(".")), self._files[file])
 
     def show(self, source: str, form: str = "number", *rest: Any, times: float = 1.0) -> str:
         """A number in words.
@@ -79,6 +81,11 @@ class Sources:
         low = self.show(ends[0], "hundred" if form == "share" else form, *rest, times=times)
         high = self.show(ends[1], form, *rest, times=times)
         return Markup("{} to {}").format(low, high) if self._marked else f"{low} to {high}"
+
+
+def key(name: str) -> str:
+    """A key as it stands in a source, where a point would begin the next one."""
+    return name.replace("%", "%25").replace(".", "%2E")
 
 
 def _step(found: Any, key: str) -> Any:
