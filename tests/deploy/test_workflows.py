@@ -12,14 +12,20 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import boto3  # type: ignore[import-untyped]
+import httpx
 import pytest
 import yaml
+from moto.server import ThreadedMotoServer
 
+from churn_core.bundle import open_scorer
 from churn_core.params import Params
+from churn_core.schemas import BatchAnswer
+from churn_serve.deploy.smoke import typical_customers
 from tests.support.workflows import Action, Event, Runner, UnknownAction, UnknownKey, read_workflow
 
 WORKFLOWS = Path(__file__).resolve().parents[2] / ".github/workflows"
@@ -54,6 +60,25 @@ GH = """#!/bin/sh
 echo "gh $*" >> "$CALLS"
 for word; do last=$word; done
 test -s "$last"
+"""
+
+DOCKER = """#!/usr/bin/env python3
+import json, os, sys
+words = sys.argv[1:]
+with open(os.environ["CALLS"], "a") as calls:
+    print("docker", *words[:2], file=calls)
+if words[0] == "buildx":
+    print('"sha256:base"')
+if words[0] == "login":
+    sys.stdin.read()
+if words[0] == "push":  # what ECR has then
+    import boto3
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = {"schemaVersion": 2, "config": {"digest": "sha256:" + "a" * 64}, "layers": []}
+    name, _, tag = words[1].rpartition("/")[2].partition(":")
+    boto3.client("ecr").put_image(
+        repositoryName=name, imageManifest=json.dumps(manifest), imageManifestMediaType=kind, imageTag=tag
+    )
 """
 
 
@@ -119,12 +144,18 @@ def actions(clone: Path) -> dict[str, Action]:
         assert (clone / inputs["path"]).exists(), inputs
         return {}
 
+    def attested(inputs: Mapping[str, str], _: dict[str, str]) -> Mapping[str, str]:
+        assert re.fullmatch(r"sha256:[0-9a-f]{64}", inputs["subject-digest"])
+        assert inputs["subject-name"].endswith("/churn")
+        return {}
+
     return {
         "actions/checkout": nothing,
         "actions/setup-python": nothing,
         "actions/cache": nothing,
         "actions/upload-artifact": uploaded,
         "actions/download-artifact": nothing,
+        "actions/attest-build-provenance": attested,
     }
 
 
@@ -229,3 +260,70 @@ def test_workflows_are_careful(path: Path) -> None:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
     scripts = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
     assert not any("${{" in script for script in scripts), "a script must take foreign text from variables"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[str]:
+    """AWS on loopback, as moto has it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    httpx.post(f"{address}/moto-api/config", json={"lambda": {"use_docker": False}}).raise_for_status()
+    yield address
+    server.stop()
+
+
+def answers(clone: Path) -> list[str]:
+    """What the function will say when it is tried: that it is ready, and the answers of the bundle."""
+    scorer = open_scorer(str(clone / "models/candidate"))
+    model = {"name": scorer.model.name, "version": "1", "digest": scorer.model.digest}
+    found = tuple(scorer.predict_many(typical_customers(scorer), explain=False))
+    batch = BatchAnswer(predictions=found, errors=(), request_id="r").model_dump_json()
+    ready = json.dumps({"status": "ready", "model": model})
+    return [json.dumps({"statusCode": 200, "body": body}) for body in (ready, batch)]
+
+
+def test_a_push_to_deploy_brings_the_production_model_to_lambda(
+    clone: Path, pushed: Runner, variables: dict[str, str], cloud: str
+) -> None:
+    assert pushed.done
+    _script(clone.parent / "bin/docker", DOCKER.replace("/usr/bin/env python3", sys.executable))
+    account = {"AWS_ENDPOINT_URL": cloud, "AWS_DEFAULT_REGION": "eu-west-1"}
+    secrets = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "eu-west-1"}
+    secrets |= {"ECR_REPOSITORY": "churn", "LAMBDA_FUNCTION_NAME": "churn"}
+    session: Any = boto3.Session("testing", "testing", region_name="eu-west-1")
+    iam, ecr, functions = (session.client(name, endpoint_url=cloud) for name in ("iam", "ecr", "lambda"))
+    role = iam.create_role(RoleName="churn", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    ecr.create_repository(repositoryName="churn")
+    said = {"results": answers(clone), "region": "eu-west-1"}
+    httpx.post(f"{cloud}/moto-api/static/lambda-simple/response", json=said).raise_for_status()
+    event = Event(
+        {**PUSH, "ref": "refs/heads/deploy"}, secrets, {"CHURN_AUTH": "iam", "LAMBDA_ROLE_ARN": role}
+    )
+    registry = {"MLFLOW_TRACKING_URI": f"sqlite:///{clone / 'mlflow.db'}"}
+    runner = run("deploy.yml", event, clone, {**variables, **account, **registry})
+    assert {one.outcome for one in runner.done} == {"success", "skipped"}, told(runner)
+    assert [one.what for one in runner.done if one.outcome == "skipped"] == [
+        "aws-actions/configure-aws-credentials"
+    ]
+    alias = functions.get_alias(FunctionName="churn", Name="live")
+    image = functions.get_function(FunctionName="churn", Qualifier=alias["FunctionVersion"])["Code"][
+        "ImageUri"
+    ]
+    assert re.fullmatch(r".+/churn@sha256:[0-9a-f]{64}", image)
+    again = run("deploy.yml", event, clone, {**variables, **account, **registry})
+    assert {one.outcome for one in again.done} == {"success", "skipped"}, told(again)
+    assert "is there already" in told(again)
+
+
+def test_a_deploy_without_a_model_or_settings_stops_and_says_what_is_missing(
+    clone: Path, variables: dict[str, str], tmp_path: Path
+) -> None:
+    nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'none.db'}"}
+    runner = run("deploy.yml", Event({**PUSH, "ref": "refs/heads/deploy"}), clone, {**variables, **nowhere})
+    outcomes = runner.outcomes("deploy")
+    assert outcomes[".venv/bin/churn check-model"] == "failure"
+    assert outcomes[".venv/bin/churn doctor --deploy"] == "failure"
+    assert "missing: LAMBDA_FUNCTION_NAME: the function to update" in told(runner)
+    assert [what for what, outcome in outcomes.items() if outcome == "success" and "churn" in what] == []
