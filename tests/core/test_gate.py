@@ -95,9 +95,10 @@ def test_a_verdict_is_tied_to_all_that_it_rests_on(good: Scorer, worse: Scorer, 
         judge(good, worse, data, policy(floors={"roc_auc": 0.5})),
         judge(good, None, other_labels, policy(floors={"roc_auc": 0.5})),
         judge(good, None, data, policy(floors={"roc_auc": 0.6})),
+        judge(good, None, data, policy(floors={"roc_auc": 0.5}), other_labels),
     ]
-    assert len({base.digest, *(verdict.digest for verdict in others)}) == 5
-    for field, verdict in zip(("candidate", "champion", "data", "policy"), others, strict=True):
+    assert len({base.digest, *(verdict.digest for verdict in others)}) == 6
+    for field, verdict in zip(("candidate", "champion", "data", "policy", "training"), others, strict=True):
         assert getattr(verdict, field) != getattr(base, field)
 
 

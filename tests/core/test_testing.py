@@ -139,6 +139,12 @@ BUILT_IN: list[tuple[str, str, dict[str, Any]]] = [
     ("checks", "schema-compatible", {}),
     ("checks", "floors", {}),
     ("checks", "champion", {}),
+    ("checks", "leakage", {}),
+    ("checks", "overfit", {}),
+    ("checks", "drift", {}),
+    ("checks", "behaviour", {}),
+    ("checks", "budgets", {}),
+    ("checks", "holdout-reuse", {}),
     ("stores", "file", {}),
     *(("features", name, {"schema": PhoneCustomer}) for name in registry.names("features")),
 ]
