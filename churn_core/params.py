@@ -150,7 +150,11 @@ class GateParams(_Section):
         CheckParams(name="bundle-intact"),
         CheckParams(name="schema-compatible"),
         CheckParams(name="floors"),
+        CheckParams(name="sample-size"),
         CheckParams(name="champion"),
+        CheckParams(name="calibration"),
+        CheckParams(name="slices"),
+        CheckParams(name="fairness"),
     )
 
 

@@ -59,7 +59,11 @@ def test_a_good_first_model_passes_every_check(good: Scorer, data: EvaluationDat
         ("bundle-intact", "pass"),
         ("schema-compatible", "pass"),
         ("floors", "pass"),
+        ("sample-size", "pass"),
         ("champion", "pass"),
+        ("calibration", "pass"),
+        ("slices", "pass"),
+        ("fairness", "pass"),
     ]
     assert (verdict.candidate, verdict.champion) == (good.bundle.digest, "")
     assert verdict.rows == 1500
