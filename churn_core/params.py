@@ -155,6 +155,12 @@ class GateParams(_Section):
         CheckParams(name="calibration"),
         CheckParams(name="slices"),
         CheckParams(name="fairness"),
+        CheckParams(name="leakage"),
+        CheckParams(name="overfit"),
+        CheckParams(name="drift"),
+        CheckParams(name="behaviour"),
+        CheckParams(name="budgets"),
+        CheckParams(name="holdout-reuse"),
     )
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from time import process_time
 from typing import Annotated
 
@@ -101,15 +102,9 @@ class Budgets(Frozen):
             )
 
     def _heavy(self, manifest: Manifest) -> Iterator[str]:
-        features = [one.name for one in manifest.derived]
-        for _ in range(_ROUNDS):
-            loaded, times = _fresh_imports(features, self.forbidden)
-            if loaded:
-                yield f"opening it imports {', '.join(loaded)}, which no service should need"
-                return
-            if times <= self.imports:
-                return
-        yield f"opening it imports more than {self.imports:g} times what numpy and onnxruntime take"
+        problem = _imports_problem(tuple(one.name for one in manifest.derived), self.forbidden, self.imports)
+        if problem:
+            yield problem
 
 
 def _size(manifest: Manifest) -> float:
@@ -139,7 +134,22 @@ def _seconds(call: Callable[[], object]) -> float:
     return process_time() - start
 
 
-def _fresh_imports(features: list[str], heavy: tuple[str, ...]) -> tuple[list[str], float]:
+@lru_cache
+def _imports_problem(features: tuple[str, ...], forbidden: tuple[str, ...], bound: float) -> str:
+    """What is wrong with the imports of bundles with these features; empty for nothing.
+
+    It is the same for all of them, so a process that judges many asks once.
+    """
+    for _ in range(_ROUNDS):
+        loaded, times = _fresh_imports(features, forbidden)
+        if loaded:
+            return f"opening it imports {', '.join(loaded)}, which no service should need"
+        if times <= bound:
+            return ""
+    return f"opening it imports more than {bound:g} times what numpy and onnxruntime take"
+
+
+def _fresh_imports(features: tuple[str, ...], heavy: tuple[str, ...]) -> tuple[list[str], float]:
     """Which of the heavy packages are imported, and the time in units of numpy and onnxruntime."""
     arguments = json.dumps([sys.path, features, heavy])
     answer = subprocess.run(  # noqa: S603
