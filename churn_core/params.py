@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 _SEED, _MOST = 2**32 - 1, 1e9  # the largest seed of NumPy and scikit-learn; the most money for one customer
+_CHECKS = (
+    "bundle-intact", "schema-compatible", "floors", "sample-size", "champion", "calibration",
+    "slices", "fairness", "leakage", "overfit", "drift", "behaviour", "budgets", "holdout-reuse",
+)  # fmt: skip
 
 
 class _Section(Frozen):
@@ -146,22 +150,7 @@ class CheckParams(_Section):
 class GateParams(_Section):
     """The checks, in order."""
 
-    checks: tuple[CheckParams, ...] = (
-        CheckParams(name="bundle-intact"),
-        CheckParams(name="schema-compatible"),
-        CheckParams(name="floors"),
-        CheckParams(name="sample-size"),
-        CheckParams(name="champion"),
-        CheckParams(name="calibration"),
-        CheckParams(name="slices"),
-        CheckParams(name="fairness"),
-        CheckParams(name="leakage"),
-        CheckParams(name="overfit"),
-        CheckParams(name="drift"),
-        CheckParams(name="behaviour"),
-        CheckParams(name="budgets"),
-        CheckParams(name="holdout-reuse"),
-    )
+    checks: tuple[CheckParams, ...] = tuple(CheckParams(name=name) for name in _CHECKS)
 
 
 class MlflowParams(_Section):
