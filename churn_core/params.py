@@ -36,6 +36,10 @@ __all__ = [
 ]
 
 _SEED, _MOST = 2**32 - 1, 1e9  # the largest seed of NumPy and scikit-learn; the most money for one customer
+_CHECKS = (
+    "bundle-intact", "schema-compatible", "floors", "sample-size", "champion", "calibration",
+    "slices", "fairness", "leakage", "overfit", "drift", "behaviour", "budgets", "holdout-reuse",
+)  # fmt: skip
 
 
 class _Section(Frozen):
@@ -154,16 +158,7 @@ class GateParams(_Section):
 
     valid_days: int = Field(default=14, ge=1, le=3650)
     signers: tuple[Annotated[str, Field(pattern=r"^ed25519:[A-Za-z0-9+/]{43}=$")], ...] = ()
-    checks: tuple[CheckParams, ...] = (
-        CheckParams(name="bundle-intact"),
-        CheckParams(name="schema-compatible"),
-        CheckParams(name="floors"),
-        CheckParams(name="sample-size"),
-        CheckParams(name="champion"),
-        CheckParams(name="calibration"),
-        CheckParams(name="slices"),
-        CheckParams(name="fairness"),
-    )
+    checks: tuple[CheckParams, ...] = tuple(CheckParams(name=name) for name in _CHECKS)
 
 
 class MlflowParams(_Section):

@@ -22,14 +22,15 @@ __all__ = ["Contender", "EvaluationData", "Evidence", "contender", "open_contend
 
 @dataclass(frozen=True)
 class EvaluationData:
-    """Customers with known outcomes that the candidate was not fitted on.
+    """Customers with known outcomes: those held out, or those to fit on.
 
     Attributes:
         columns: `columns[name]` gives a column of canonical values for every field of the
             schema: an Arrow table, a frame or a dict of arrays.
         labels: int64 `[rows]`, 1 for churn.
-        customers_digest: SHA-256 of the customers, as `Lineage.holdout_digest` has it.
-        split_seed: Seed of the split that held these customers out.
+        customers_digest: SHA-256 of the customers, as `Lineage.holdout_digest` has it; of those to
+            fit on with their outcomes, as `Lineage.train_digest` has it.
+        split_seed: Seed of the split that put the customers on their side.
     """
 
     columns: Any
@@ -131,12 +132,19 @@ class Evidence:
 
     Attributes:
         champion: The model in production; `None` for the first one.
+        data: The customers that were held out.
+        training: The customers that the candidate may have been fitted on; `None` where they are
+            not at hand.
+        looks: How many other bundles are known to have been judged on `data`; `None` where nobody
+            counts.
     """
 
     candidate: Contender
     champion: Contender | None
     data: EvaluationData
     policy: GateParams
+    training: EvaluationData | None = None
+    looks: int | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -152,6 +160,18 @@ class Evidence:
     def raw(self) -> RawTable:
         """The customers as the candidate reads them."""
         return self.candidate.table(self.data.columns, "the candidate")
+
+    @cached_property
+    def training_raw(self) -> RawTable | None:
+        """The customers to fit on as the candidate reads them; `None` where they are not at hand."""
+        return None if self.training is None else self.candidate.table(self.training.columns, "the candidate")
+
+    @cached_property
+    def training_probabilities(self) -> NDArray[np.float64] | None:
+        """The candidate's probabilities for the customers to fit on, `[rows]`."""
+        if self.training_raw is None:
+            return None
+        return _probabilities(self.candidate.opened("the candidate"), self.training_raw)
 
     def ask_again(self) -> NDArray[np.float64]:
         """The candidate's probabilities, computed anew, `[rows]`."""

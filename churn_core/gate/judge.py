@@ -22,6 +22,8 @@ def judge(
     champion: Contender | Scorer | None,
     data: EvaluationData,
     policy: GateParams,
+    training: EvaluationData | None = None,
+    looks: int | None = None,
 ) -> Verdict:
     """Ask every check of the policy.
 
@@ -32,13 +34,17 @@ def judge(
         candidate: As `open_contender` gives it, or an open bundle.
         champion: The model in production; `None` if there is none yet.
         data: Held-out customers with their outcomes.
+        training: The customers that the candidate may have been fitted on; checks that ask for
+            them are skipped without.
+        looks: How many other bundles were judged on the held-out customers, where that is known.
 
     Raises:
         PluginError: A check is not installed or is broken.
         ParamsError: A check does not take the options that the policy gives it.
     """
     checks = [(one.name, _build(one)) for one in policy.checks]
-    evidence = Evidence(_contender(candidate), champion and _contender(champion), data, policy)
+    rival = champion and _contender(champion)
+    evidence = Evidence(_contender(candidate), rival, data, policy, training, looks)
     results = tuple(_ask(name, check, evidence) for name, check in checks)
     if not results:
         results = (_nothing_asked(),)
@@ -49,6 +55,7 @@ def judge(
         data=data.digest,
         rows=len(data.labels),
         results=_unopened(evidence.candidate, results) if evidence.candidate.scorer is None else results,
+        training=training.digest if training else "",
     )
 
 

@@ -57,6 +57,7 @@ def _lines(verdict: Verdict) -> Iterator[str]:
         ("Champion", verdict.champion or "none"),
         ("Policy", verdict.policy),
         ("Customers and outcomes", verdict.data),
+        ("Training customers and outcomes", verdict.training or "not at hand"),
         ("This verdict", verdict.digest),
     ):
         yield f"| {label} | `{digest}` |"

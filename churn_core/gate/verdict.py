@@ -14,7 +14,7 @@ from pydantic import Field, FiniteFloat, ValidationError, model_validator
 from churn_core.bundle.manifest import canonical_json
 from churn_core.errors import GateRefused
 from churn_core.params import GateParams
-from churn_core.schemas.rules import Frozen
+from churn_core.schemas.rules import Frozen, added
 
 __all__ = [
     "FORMAT",
@@ -83,6 +83,7 @@ class Verdict(Frozen):
         champion: Digest of the champion's bundle; empty without a champion.
         policy: Digest of the gate's parameters.
         data: Digest of the customers and outcomes.
+        training: The same of the customers to fit on; empty where they were not looked at.
         rows: Number of customers.
         digest: SHA-256 of this verdict with an empty digest.
     """
@@ -93,6 +94,7 @@ class Verdict(Frozen):
     champion: Digest
     policy: Digest
     data: Digest
+    training: Digest = added("")
     rows: int
     results: tuple[CheckResult, ...]
     digest: Digest = ""
@@ -105,7 +107,13 @@ class Verdict(Frozen):
 
     @staticmethod
     def of(
-        candidate: str, champion: str, policy: str, data: str, rows: int, results: tuple[CheckResult, ...]
+        candidate: str,
+        champion: str,
+        policy: str,
+        data: str,
+        rows: int,
+        results: tuple[CheckResult, ...],
+        training: str = "",
     ) -> Verdict:
         """The verdict that follows from `results`, sealed."""
         verdict = Verdict(
@@ -114,6 +122,7 @@ class Verdict(Frozen):
             champion=champion,
             policy=policy,
             data=data,
+            training=training,
             rows=rows,
             results=results,
         )

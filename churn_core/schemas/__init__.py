@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from churn_core.schemas.base import Customer
 from churn_core.schemas.build import customer_class
+from churn_core.schemas.expectations import Expectation, Invariant, Monotone
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.ibm_telco import IbmTelcoCustomer
 from churn_core.schemas.moves import Move
@@ -44,16 +45,19 @@ __all__ = [
     "ChurnPrediction",
     "Condition",
     "Customer",
+    "Expectation",
     "FieldProblem",
     "FieldSpec",
     "FileColumn",
     "Flag",
     "IbmTelcoCustomer",
     "Implies",
+    "Invariant",
     "LabelSpec",
     "LanguageName",
     "ModelInfo",
     "ModelRef",
+    "Monotone",
     "Move",
     "Numeric",
     "ProbabilityInterval",

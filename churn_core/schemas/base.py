@@ -31,6 +31,7 @@ from pydantic_core import PydanticCustomError, from_json
 
 from churn_core.errors import InvalidCustomer, SchemaError
 from churn_core.schemas.checks import check_spec
+from churn_core.schemas.expectations import Expectation
 from churn_core.schemas.fields import Role
 from churn_core.schemas.problems import FieldProblem, field_problems
 from churn_core.schemas.rules import Implies, broken_rules, rule_checker
@@ -64,6 +65,7 @@ class Customer(BaseModel):
         slices: tuple[SliceSpec, ...] = (),
         rules: tuple[Rule, ...] = (),
         id_columns: tuple[str, ...] = (),
+        expectations: tuple[Expectation, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__pydantic_init_subclass__(**kwargs)
@@ -79,6 +81,7 @@ class Customer(BaseModel):
             slices=slices,
             rules=rules,
             id_columns=id_columns,
+            expectations=expectations,
         )
         check_spec(cls.spec, taken=dir(Customer))
         cls._keeps_rules = rule_checker(rules)

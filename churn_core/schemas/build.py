@@ -40,6 +40,7 @@ def _build(text: str) -> type[Customer]:
         "slices": spec.slices,
         "rules": spec.rules,
         "id_columns": spec.id_columns,
+        "expectations": spec.expectations,
     }
     name = "".join(part.capitalize() for part in spec.name.split("-")) + "Customer"
     built = new_class(name, (Customer,), arguments, lambda body: body.update(namespace))

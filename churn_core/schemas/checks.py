@@ -13,12 +13,13 @@ from keyword import iskeyword
 
 from churn_core.errors import SchemaError
 from churn_core.schemas.columns import column_key
+from churn_core.schemas.expectations import Expectation
 from churn_core.schemas.moves import value_name
 from churn_core.schemas.rules import BlankMeans, Condition, broken_rules
 from churn_core.schemas.spec import FieldSpec, LabelSpec, Rule, SchemaSpec, SliceSpec
 from churn_core.schemas.values import value_key
 
-__all__ = ["check_spec"]
+__all__ = ["check_spec", "expectation_faults"]
 
 _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -45,8 +46,23 @@ def check_spec(spec: SchemaSpec, taken: Iterable[str] = ()) -> None:
     # The rest speaks of fields, so it is only worth reading when those are sound.
     if not faults:
         faults = [*_columns(spec), *_slices(spec), *_rules(spec)]
+        faults += expectation_faults(spec, spec.expectations)
     if faults:
         raise SchemaError(f"schema {spec.name!r}: " + "; ".join(faults))
+
+
+def expectation_faults(spec: SchemaSpec, expectations: Iterable[Expectation]) -> Iterator[str]:
+    """What is wrong with what is expected of models, one sentence a fault."""
+    for one in expectations:
+        if one.field not in spec.positions:
+            yield f"an expectation speaks of {one.field!r}, which is not a field"
+            continue
+        field = spec.field(one.field)
+        if field.role == "numeric":
+            if one.values or not 0 < one.step <= field.bounds[1] - field.bounds[0]:
+                yield f"an expectation about the number {one.field!r} needs a step within its range"
+        elif one.step or len(one.values) < 2 or not all(map(field.allows, one.values)):
+            yield f"an expectation about {one.field!r} needs two or more of its values"
 
 
 def _names(spec: SchemaSpec, reserved: set[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
+from churn_core.schemas.expectations import Invariant, Monotone
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.moves import Move
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
@@ -69,6 +70,16 @@ class IbmTelcoCustomer(
         ),
     ),
     id_columns=("customerID", "rownames"),
+    expectations=(
+        Monotone(field="contract", values=get_args(Contract), risk="falls"),
+        Monotone(field="tenure_months", step=12, risk="falls"),
+        Monotone(field="online_security", values=("No", "Yes"), risk="falls"),
+        Monotone(field="tech_support", values=("No", "Yes"), risk="falls"),
+        Monotone(
+            field="payment_method", values=("Credit card (automatic)", "Electronic check"), risk="rises"
+        ),
+        Invariant(field="gender", values=("Female", "Male")),
+    ),
 ):
     """A residential customer of a telecom that sells phone, internet and add-on services."""
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import Field, StrictInt, StrictStr
 
 from churn_core.errors import SchemaError
+from churn_core.schemas.expectations import Expectation
 from churn_core.schemas.moves import Move
 from churn_core.schemas.rules import BlankMeans, Frozen, Implies, Scalar, added
 
@@ -36,6 +37,7 @@ Rule = Annotated[Implies | BlankMeans, Field(discriminator="kind")]
 
 # What people may reword, and how files may spell it, without making a model incompatible.
 _DOCUMENTATION = {"description", "unit", "example", "columns", "spellings", "texts", "moves", "protected"}
+_NO_MEANING = {"description", "id_columns", "slices", "expectations"}
 
 
 class FileColumn(Frozen):
@@ -167,6 +169,8 @@ class SchemaSpec(Frozen):
 
     Attributes:
         id_columns: Other names of the column in files that names the customer, best first.
+        expectations: What any sensible model of these customers does when a field changes; the gate
+            asks.
     """
 
     name: str
@@ -177,6 +181,7 @@ class SchemaSpec(Frozen):
     slices: tuple[SliceSpec, ...] = ()
     rules: tuple[Rule, ...] = ()
     id_columns: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...] = added(())
 
     def field(self, name: str) -> FieldSpec:
         """The field of that name.
@@ -202,9 +207,9 @@ class SchemaSpec(Frozen):
     def fingerprint(self) -> str:
         """SHA-256 of all that decides which customers are valid and what they mean.
 
-        Documentation, spellings in files and slices have no part in it.
+        Documentation, spellings in files, slices and expectations have no part in it.
         """
-        content = self.model_dump(mode="json", exclude={"description", "id_columns", "slices"})
+        content = self.model_dump(mode="json", exclude=_NO_MEANING)
         content["label"].pop("columns")
         content["rules"] = sorted((_with_floats(rule) for rule in content["rules"]), key=_canonical)
         content["fields"] = [

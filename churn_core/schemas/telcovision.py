@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from churn_core.schemas import telecom_words as say
 from churn_core.schemas.base import Customer
+from churn_core.schemas.expectations import Invariant, Monotone
 from churn_core.schemas.fields import Category, Flag, Numeric
 from churn_core.schemas.moves import Move
 from churn_core.schemas.rules import BlankMeans, Condition, Implies
@@ -48,6 +49,13 @@ class TelcoVisionCustomer(
         ),
     ),
     id_columns=("customerID",),
+    expectations=(
+        Monotone(field="contract_type", values=get_args(Contract), risk="falls"),
+        Monotone(field="tenure_months", step=12, risk="falls"),
+        Monotone(field="internet_service", values=("DSL", "Fiber optic"), risk="rises"),
+        Monotone(field="payment_method", values=("Credit card", "Electronic check"), risk="rises"),
+        Invariant(field="gender", values=("Female", "Male")),
+    ),
 ):
     """A customer of TelcoVision, a telecom that sells phone and internet in four regions."""
 

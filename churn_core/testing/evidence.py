@@ -27,10 +27,11 @@ def example_evidence(
     rows: int = 500,
     seed: int = 0,
 ) -> Evidence:
-    """What a check is asked about: a candidate, drawn customers, and outcomes that follow the candidate.
+    """What a check is asked about: a candidate, and drawn customers whose outcomes follow it.
 
     Args:
         champion: Whether there is a model in production; it is the same as the candidate.
+        rows: How many customers are held out; as many are there to fit on.
     """
     import numpy as np
 
@@ -43,12 +44,15 @@ def example_evidence(
     spec = schema if isinstance(schema, SchemaSpec) else schema.spec
     with tempfile.TemporaryDirectory() as folder:
         scorer = Scorer(write_example_bundle(Path(folder), spec))
-    customers: Any = draw(spec, rows, seed).drop_columns([spec.label.name])
+    customers: Any = draw(spec, 2 * rows, seed).drop_columns([spec.label.name])
     chance = scorer.probabilities(read_columns(spec, customers).raw)
-    labels = (np.random.default_rng(seed).random(rows) < chance).astype(np.int64)
-    data = EvaluationData(customers, labels, _DIGEST, split_seed=0)
+    labels = (np.random.default_rng(seed).random(2 * rows) < chance).astype(np.int64)
+    training, data = (
+        EvaluationData(customers.slice(start, rows), labels[start : start + rows], _DIGEST, split_seed=0)
+        for start in (0, rows)
+    )
     model = contender(scorer)
-    return Evidence(model, model if champion else None, data, GateParams())
+    return Evidence(model, model if champion else None, data, GateParams(), training)
 
 
 def write_example_bundle(folder: Path, schema: type[Customer] | SchemaSpec = IbmTelcoCustomer) -> Bundle:
@@ -111,7 +115,7 @@ def _manifest(spec: SchemaSpec, names: tuple[str, ...]) -> Manifest:
         members=(MemberRef(name="logistic", weight=1.0),),
         calibration=Calibration(method="none", slope=1.0, intercept=0.0),
         decision=decision_policy(CostParams()),
-        metrics={"roc_auc": Interval(value=0.75, low=0.7, high=0.8)},
+        metrics={"roc_auc": Interval(value=0.85, low=0.75, high=0.95)},
         parity=Parity(rows=2, max_difference=0.0, tolerance=1e-6),
         lineage=Lineage(
             dataset="none",
@@ -122,5 +126,6 @@ def _manifest(spec: SchemaSpec, names: tuple[str, ...]) -> Manifest:
             holdout_rows=0,
             split_seed=0,
             params_digest=_DIGEST,
+            git_commit="0" * 40,
         ),
     )

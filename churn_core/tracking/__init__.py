@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from churn_core.tracking.check import ModelCheck, check_model
 from churn_core.tracking.config import Tracking, tracking
-from churn_core.tracking.gate import gate_candidate, holdout
+from churn_core.tracking.gate import gate_candidate, holdout, training_customers
 from churn_core.tracking.log import Entry
 from churn_core.tracking.promote import history, live, promote, rollback
 from churn_core.tracking.register import Registered, register
@@ -41,4 +41,5 @@ __all__ = [
     "rollback",
     "store_verdict",
     "tracking",
+    "training_customers",
 ]

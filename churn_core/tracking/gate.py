@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from churn_core import registry
 from churn_core.errors import BundleError
@@ -11,6 +12,7 @@ from churn_core.params import Params
 from churn_core.tracking.artifacts import open_version
 from churn_core.tracking.client import connect
 from churn_core.tracking.config import Tracking, tracking
+from churn_core.tracking.looks import count_looks
 from churn_core.tracking.register import BUNDLE
 from churn_core.tracking.seals import check_key, seal
 from churn_core.tracking.verdicts import store_verdict
@@ -24,7 +26,10 @@ from churn_core.tracking.versions import (
     production_version,
 )
 
-__all__ = ["NO_CHAMPION", "gate_candidate", "holdout"]
+if TYPE_CHECKING:
+    from churn_core.train.prepared import Prepared
+
+__all__ = ["NO_CHAMPION", "gate_candidate", "holdout", "training_customers"]
 
 NO_CHAMPION = "none"
 _JSON, _MARKDOWN, _SEAL = (Path(f"outputs/gate.{suffix}") for suffix in ("json", "md", "seal"))
@@ -55,11 +60,14 @@ def gate_candidate(params: Params, root: Path = Path(), candidate: str = "", cha
 
     where = tracking(params, root)
     check_key()
+    contender, held = _candidate(where, root, candidate), holdout(params, root)
     verdict = judge(
-        _candidate(where, root, candidate),
+        contender,
         _champion(where, champion),
-        holdout(params, root),
+        held,
         params.gate,
+        training_customers(params, root),
+        count_looks(where, held.customers_digest, contender.digest),
     )
     (root / _JSON).parent.mkdir(parents=True, exist_ok=True)
     (root / _JSON).write_bytes(verdict.to_bytes())
@@ -77,12 +85,27 @@ def holdout(params: Params, root: Path = Path()) -> EvaluationData:
     Raises:
         DataError: The data were not prepared, or for another schema, data set or split.
     """
+    prepared = _prepared(params, root)
+    part = prepared.holdout
+    return EvaluationData(part.table, part.labels, prepared.holdout_digest, prepared.origin.seed)
+
+
+def training_customers(params: Params, root: Path = Path()) -> EvaluationData:
+    """The prepared customers to fit on, with their outcomes.
+
+    Raises:
+        DataError: The data were not prepared, or for another schema, data set or split.
+    """
+    prepared = _prepared(params, root)
+    part = prepared.train
+    return EvaluationData(part.table, part.labels, prepared.train_digest, prepared.origin.seed)
+
+
+def _prepared(params: Params, root: Path) -> Prepared:
     # Imported here: opening a registered bundle must not ask for the packages of preparation.
     from churn_core.train.prepared import load_prepared
 
-    prepared = load_prepared(root, registry.get("schemas", params.schema_name).spec, params)
-    part = prepared.holdout
-    return EvaluationData(part.table, part.labels, prepared.holdout_digest, prepared.origin.seed)
+    return load_prepared(root, registry.get("schemas", params.schema_name).spec, params)
 
 
 def _candidate(where: Tracking, root: Path, ref: str) -> Contender:

@@ -143,6 +143,12 @@ BUILT_IN: list[tuple[str, str, dict[str, Any]]] = [
     ("checks", "calibration", {}),
     ("checks", "slices", {}),
     ("checks", "fairness", {}),
+    ("checks", "leakage", {}),
+    ("checks", "overfit", {}),
+    ("checks", "drift", {}),
+    ("checks", "behaviour", {}),
+    ("checks", "budgets", {}),
+    ("checks", "holdout-reuse", {}),
     ("stores", "file", {}),
     *(("features", name, {"schema": PhoneCustomer}) for name in registry.names("features")),
 ]

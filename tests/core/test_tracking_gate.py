@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from churn_core import load
 from churn_core.errors import BundleError, DataError, RegistryError
 from churn_core.gate import read_verdict
-from churn_core.tracking import MlflowStore, gate_candidate, history, promote, register, tracking
+from churn_core.params import CheckParams, GateParams
+from churn_core.schemas import TelcoVisionCustomer
+from churn_core.tracking import (
+    MlflowStore,
+    gate_candidate,
+    history,
+    promote,
+    register,
+    tracking,
+    training_customers,
+)
 from churn_core.tracking.client import connect
+from churn_core.tracking.looks import count_looks
+from churn_core.train.prepared import load_prepared
 from tests.support.evaluations import WEIGHTS, add_candidate, ready
 from tests.support.projects import Project, run_churn
 from tests.support.tracking import MODEL
@@ -153,6 +166,7 @@ def test_without_a_candidate_folder_the_registered_one_is_judged(project: Projec
     verdict = gate_candidate(project.params, project.root)
     assert verdict.passed
     assert gate_candidate(project.params, project.root, candidate=f"models:/{MODEL}/1") == verdict
+    assert verdict.training == training_customers(project.params, project.root).digest
 
 
 def test_the_champion_can_be_named(project: Project) -> None:
@@ -259,3 +273,33 @@ def test_a_damaged_bundle_is_not_exported(root: Path) -> None:
         assert result.exit_code == 1
         assert result.stderr.startswith("error: models/candidate/model.onnx is not the graph")
     assert not (root / "copy").exists()
+
+
+# holdout-reuse
+
+
+def test_every_other_model_of_the_hold_out_is_a_look(project: Project) -> None:
+    where = tracking(project.params, project.root)
+    held = load_prepared(project.root, TelcoVisionCustomer.spec).holdout_digest
+    assert count_looks(where, held) == 0
+    first = register(project.params, project.root).digest
+    assert (count_looks(where, held), count_looks(where, held, first)) == (1, 0)
+    replace_candidate(project, intercept=-0.8)
+    second = register(project.params, project.root).digest
+    with connect(where) as client:
+        client.delete_model_version(MODEL, "1")
+        experiment: Any = client.get_experiment_by_name(MODEL)
+        for run in client.search_runs([experiment.experiment_id]):
+            client.delete_run(run.info.run_id)
+    assert (count_looks(where, held, second), count_looks(where, "f" * 64)) == (1, 0)
+    (project.root / "mlflow.db").unlink()
+    assert count_looks(where, held) is None
+
+
+def test_the_gate_is_told_how_often_it_was_asked(project: Project) -> None:
+    policy = GateParams(checks=(CheckParams(name="floors"), CheckParams(name="holdout-reuse")))
+    params = project.params.model_copy(update={"gate": policy})
+    register(params, project.root)
+    again = [gate_candidate(params, project.root).results[1].numbers["models"] for _ in range(2)]
+    replace_candidate(project, intercept=-0.8)
+    assert [*again, gate_candidate(params, project.root).results[1].numbers["models"]] == [1, 1, 2]

@@ -83,6 +83,7 @@ def logistic_bundle(
             holdout_rows=0,
             split_seed=0,
             params_digest="0" * 64,
+            git_commit="c" * 40,
         ),
     )
     manifest = manifest.model_copy(update=changes)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from churn_core.bundle import Bundle
+from churn_core.bundle import Bundle, Scorer
 from churn_core.bundle.manifest import Lineage
 from churn_core.features import read_columns, reference
+from churn_core.gate.bootstrap import bootstrap
+from churn_core.gate.metrics import METRICS
 from churn_core.schemas import SchemaSpec, TelcoVisionCustomer
 from churn_core.train.prepared import load_prepared
 from tests.support.bundles import logistic_bundle
@@ -57,7 +59,9 @@ def add_candidate(
     )
     lineage = lineage.model_copy(update=changes.pop("lineage", {}))
     typical = reference(read_columns(spec, data.train.table).raw)
-    intercept = changes.pop("intercept", -0.9)
-    return logistic_bundle(
-        root / "models/candidate", spec, weights, intercept, lineage=lineage, reference=typical, **changes
-    )
+    changes = {"intercept": -0.9, "lineage": lineage, "reference": typical, **changes}
+    folder = root / "models/candidate"
+    scorer = Scorer(logistic_bundle(folder, spec, weights, **changes))
+    found = scorer.probabilities(read_columns(spec, data.train.table).raw)
+    metrics = bootstrap(data.train.labels, found, {name: METRICS[name] for name in ("roc_auc", "log_loss")})
+    return logistic_bundle(folder, spec, weights, **{"metrics": metrics, **changes})
