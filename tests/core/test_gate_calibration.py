@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.special import expit, logit
 
 from benchmarks.gate.simulate import duel, world
+from churn_core.errors import DataError
 from churn_core.gate import Evidence, contender
 from churn_core.gate.checks.calibration import Calibration, Deviation
 from churn_core.gate.metrics import calibration_slope, spiegelhalter_p, spiegelhalter_z
@@ -121,3 +122,9 @@ def test_wrong_ranges_are_refused() -> None:
     for options in ({"slope": (1.2, 0.9)}, {"slope": (0.0, 1.2)}, {"intercept": (0.1, -0.1)}, {"draws": 10}):
         with pytest.raises(ValidationError):
             Calibration.model_validate(options)
+
+
+def test_outcomes_that_follow_without_exception_are_named() -> None:
+    labels = np.repeat((0.0, 1.0), 300)
+    with pytest.raises(DataError, match="without exception"):
+        Calibration().judge(labels, np.linspace(0.01, 0.99, 600))

@@ -9,6 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator, Field, FiniteFloat
 
+from churn_core.errors import DataError
 from churn_core.gate.evidence import Evidence
 from churn_core.gate.inference import holm
 from churn_core.gate.metrics import calibration_intercept, calibration_slope, spiegelhalter_z
@@ -143,8 +144,14 @@ class Calibration(Frozen):
         )
 
     def deviations(self, labels: Floats, probabilities: Floats) -> list[Deviation]:
-        """The four ways to be wrong."""
+        """The four ways to be wrong.
+
+        Raises:
+            DataError: The outcomes follow from the probabilities without exception.
+        """
         (true,) = _statistics(probabilities, labels[None])
+        if not np.isfinite(true).all():
+            raise DataError("no slope fits outcomes that follow from the probabilities without exception")
         null = np.concatenate([_statistics(probabilities, drawn) for drawn in self._outcomes(probabilities)])
         null = null[np.isfinite(null).all(axis=1)]
         usual = float(np.mean(null[:, 3]))
