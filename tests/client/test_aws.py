@@ -19,7 +19,8 @@ SECRET = "the-secret"
 
 
 def test_without_botocore_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "botocore", None)
+    for name in ("botocore", "botocore.session"):  # which others may have imported
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigError, match=r"pip install 'churn-client\[aws\]'"):
         SigV4()
 

@@ -179,11 +179,11 @@ def above(a: float, b: float, x: float) -> float:
     x=st.floats(0, 1) | st.sampled_from([0.0, 1e-300, 1e-12, 0.5, 1 - 1e-12, 1.0]),
 )
 def test_the_beta_distribution_is_scipys(a: float, b: float, x: float) -> None:
-    assert float(incomplete_beta(x, a, b)) == pytest.approx(special.betainc(a, b, x), rel=2e-10, abs=1e-13)
-    assert float(survival(x, a, b)) == pytest.approx(above(a, b, x), rel=2e-10, abs=1e-12)
+    assert float(incomplete_beta(x, a, b)) == pytest.approx(special.betainc(a, b, x), rel=2e-9, abs=1e-13)
+    assert float(survival(x, a, b)) == pytest.approx(above(a, b, x), rel=2e-9, abs=1e-12)
     mean = a / (a + b)
     excess = mean * above(a + 1, b, x) - x * above(a, b, x)
-    assert float(mean_excess(x, a, b)) == pytest.approx(excess, abs=1e-12)
+    assert float(mean_excess(x, a, b)) == pytest.approx(excess, rel=2e-9, abs=1e-12)
 
 
 def test_the_ends_of_the_beta_distribution() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,8 +46,11 @@ def scorer(bundle: Path) -> Scorer:
 
 
 @pytest.fixture
-def of(bundle: Path) -> Any:
-    return session(bundle)
+def of(bundle: Path) -> Iterator[Any]:
+    with closing(asyncio.new_event_loop()) as loop:  # Mangum would make one, and leave it open
+        asyncio.set_event_loop(loop)
+        yield session(bundle)
+        asyncio.set_event_loop(None)
 
 
 @pytest.fixture

@@ -84,8 +84,9 @@ def test_no_cheaper_set_of_moves_helps(scorers: list[Scorer], data: st.DataObjec
     best = cheapest(scorer, row.model_dump())
     if best:
         assert action.reaches_threshold
-        assert tuple((c.feature, c.value, c.becomes) for c in action.changes) == best.changes
+        # Sets of one cost and one probability are equally good, and rounding alone chooses between them.
         assert action.cost == pytest.approx(best.cost, abs=1e-9)
+        assert action.churn_probability == pytest.approx(best.probability, abs=1e-6)
     else:
         assert not action.reaches_threshold
         profits = [_profit(scorer, row, one.probability, one.cost) for one in _all(scorer, row)]
