@@ -21,6 +21,7 @@ MEASUREMENTS = {
 PROOFS = {
     "conformance": "whether the service does what its OpenAPI document says (schemathesis)",
     "fuzz": "whether anything that callers send breaks the service (atheris)",
+    "gate": "whether the gate promotes no better model by chance, and refuses spoiled ones by name",
     "load": "what the service does at twice the rate that it can hold",
 }
 
