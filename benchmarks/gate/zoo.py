@@ -241,7 +241,7 @@ ZOO = (
     Animal(
         "worse for one payment method", ("slices",), graph=for_group("payment_method=Electronic check", 1.2)
     ),
-    Animal("harder on seniors", ("fairness",), graph=for_group("senior_citizen", 5.0)),
+    Animal("never calls seniors", ("fairness",), graph=for_group("senior_citizen", -6.0)),
     Animal("turned around for long contracts", ("behaviour",), graph=for_group("contract=Two year", 6.0)),
     Animal("columns in another order", _INTACT, graph=swap),
     Animal("the same answer for everybody", _INTACT, graph=calibration(slope=0.0)),
@@ -252,9 +252,9 @@ ZOO = (
     Animal("too slow", ("budgets",), graph=slow),
     Animal("a graph that was tampered with", ("candidate",), bytes=("model.onnx", lambda b: b[:-1] + b"x")),
     Animal(
-        "a threshold that was tampered with",
+        "a policy that was tampered with",
         ("candidate",),
-        bytes=("manifest.json", lambda b: b.replace(b'"currency":"EUR"', b'"currency":"USD"')),
+        bytes=("manifest.json", lambda b: b.replace(b'"EUR"', b'"USD"')),
     ),
     Animal("half a graph", ("candidate",), bytes=("model.onnx", lambda b: b[: len(b) // 2])),
     Animal("stale training data", _INTACT, manifest=_lineage(train_digest=_STALE)),
